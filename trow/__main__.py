@@ -1,0 +1,7 @@
+"""`python -m trow` is `trow`."""
+
+import sys
+
+from trow.cli import main
+
+sys.exit(main())

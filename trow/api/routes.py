@@ -1,0 +1,138 @@
+"""From a path to what it names: pure, strict, and parsed once.
+
+    /v2/                                   the API itself
+    /v2/_catalog
+    /v2/<name>/tags/list
+    /v2/<name>/manifests/<reference>
+    /v2/<name>/blobs/<digest>
+    /v2/<name>/blobs/uploads/[<id>]
+    /v2/<name>/referrers/<digest>
+    /<name>/manifest_history/<tag>         Trow 0.3's
+    /f/<host>/v2/…                         a proxied registry's root
+
+Names may hold slashes and the words above, so a path is split from its right end. Works on the raw path: what a
+framework made of it (slashes collapsed, escapes resolved) is no longer what the client said.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from trow.errors import NameInvalid, PageUnknown, Unsupported
+from trow.oci.reference import PROXIED, Host, RepositoryName
+
+
+class Kind(Enum):
+    """What a path names."""
+
+    BASE = "base"
+    CATALOG = "catalog"
+    TAGS = "tags"
+    MANIFEST = "manifest"
+    BLOB = "blob"
+    UPLOADS = "uploads"
+    UPLOAD = "upload"
+    REFERRERS = "referrers"
+    HISTORY = "history"
+
+
+class Route(NamedTuple):
+    """A path that was understood: `name` is still to be judged, `last` is a reference, a digest or an upload's id."""
+
+    kind: Kind
+    name: str = ""
+    last: str = ""
+    namespace: str | None = None
+
+
+METHODS = {
+    Kind.BASE: ("GET", "HEAD"),
+    Kind.CATALOG: ("GET", "HEAD"),
+    Kind.TAGS: ("GET", "HEAD"),
+    Kind.MANIFEST: ("GET", "HEAD", "PUT", "DELETE"),
+    Kind.BLOB: ("GET", "HEAD", "DELETE"),
+    Kind.UPLOADS: ("POST",),
+    Kind.UPLOAD: ("GET", "HEAD", "PATCH", "PUT", "DELETE"),
+    Kind.REFERRERS: ("GET", "HEAD"),
+    Kind.HISTORY: ("GET", "HEAD"),
+}
+READS = ("GET", "HEAD")
+
+
+def match(raw_path: bytes) -> Route:
+    """What a path names. Raises PageUnknown, or NameInvalid for one that hides something in its escapes."""
+    path = raw_path.decode("latin-1")
+    if "%" in path:
+        path = _unescaped(path)
+    if path.startswith("/v2/"):
+        return _match_api(path[4:], None)
+    if path == "/v2":
+        return Route(Kind.BASE)
+    if path.startswith("/f/"):
+        host, separator, rest = path[3:].partition("/v2/")
+        if (separator or host.endswith("/v2")) and "/" not in host.removesuffix("/v2"):
+            return _match_api(rest, Host(host.removesuffix("/v2")))
+    name, separator, tag = path[1:].rpartition("/manifest_history/")
+    if separator and "/" not in tag:
+        return Route(Kind.HISTORY, name, tag)
+    raise PageUnknown
+
+
+def _match_api(path: str, namespace: str | None) -> Route:
+    if not path:
+        return Route(Kind.BASE, namespace=namespace)
+    if path in ("_catalog", "_catalog/"):
+        return Route(Kind.CATALOG, namespace=namespace)
+    rest, _, last = path.rpartition("/")
+    name, _, noun = rest.rpartition("/")
+    if name:
+        if noun == "manifests" and last:
+            return Route(Kind.MANIFEST, name, last, namespace)
+        if noun == "blobs" and last:
+            return Route(Kind.UPLOADS, name, "", namespace) if last == "uploads" else Route(Kind.BLOB, name, last, namespace)
+        if noun == "uploads" and name.endswith("/blobs"):
+            name = name.removesuffix("/blobs")
+            return Route(Kind.UPLOAD, name, last, namespace) if last else Route(Kind.UPLOADS, name, "", namespace)
+        if noun == "tags" and last == "list":
+            return Route(Kind.TAGS, name, "", namespace)
+        if noun == "referrers" and last:
+            return Route(Kind.REFERRERS, name, last, namespace)
+        if not last and rest:  # Rocket, under Trow 0.3, took a trailing slash anywhere
+            return _match_api(rest, namespace)
+    raise PageUnknown
+
+
+def _unescaped(path: str) -> str:
+    plain = unquote(path, "latin-1")
+    if "%2f" in path.lower() or "%" in plain or not plain.isascii() or not plain.isprintable():
+        raise NameInvalid({"Repository": path[:256]})
+    return plain
+
+
+def require_method(route: Route, method: str) -> None:
+    """Raise Unsupported, with what is allowed, unless the method belongs to what the path names."""
+    allowed = METHODS[route.kind]
+    if method not in allowed:
+        raise Unsupported({"method": method[:16]}, allow=", ".join(allowed))
+
+
+def local_name(route: Route, method: str, namespace: str | None, names: tuple[str, ...]) -> RepositoryName:
+    """The local repository that a request is about.
+
+    Raises:
+        NameInvalid: the name, the namespace or the host is malformed.
+        Unsupported: a write to what is kept for proxied repositories.
+        PageUnknown: a read from an upstream: a 404 at once, so that containerd goes on to the origin.
+    """
+    host = Host(namespace) if namespace is not None else None
+    foreign = route.namespace or (host if host is not None and host not in names else None)
+    proxied = route.name.startswith(PROXIED)
+    if foreign is None and not proxied:
+        return RepositoryName(route.name)
+    if proxied and route.name != PROXIED:
+        Host(route.name.removeprefix(PROXIED).partition("/")[0])
+    if method not in READS:
+        raise Unsupported(message="The operation is unsupported for proxied repos.", allow=", ".join(READS))
+    raise PageUnknown({"Host": foreign or route.name}, message="Proxied repositories are not served yet")

@@ -1,0 +1,61 @@
+"""The composition root: the only module that sees everything, and says what is made of what."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from litestar import Litestar, asgi
+from litestar.types import Receive, Scope, Send  # noqa: TC002 (Litestar reads the annotations)
+
+from trow.api.errors import render
+from trow.api.health import health_handlers
+from trow.api.observe import RequestLog
+from trow.api.v2 import Api
+from trow.registry.registry import Registry
+from trow.storage.filesystem import open_storage
+from trow.web.landing import landing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from litestar import Request
+
+    from trow.config.model import Config
+
+
+def create_app(config: Config) -> Litestar:
+    """The application over a data directory that was taken into service."""
+    registry = Registry(open_storage(config.data_dir))
+    log = RequestLog(enabled=config.log_level in ("trace", "debug", "info"))
+    api = Api(registry, config, log)
+
+    @asgi("/", is_mount=True, copy_scope=True)
+    async def everything_else(scope: Scope, receive: Receive, send: Send) -> None:
+        await api(scope, receive, send)  # type: ignore[arg-type]
+
+    @contextlib.asynccontextmanager
+    async def housekeeping(_: Litestar) -> AsyncIterator[None]:
+        sweeper = asyncio.create_task(registry.sweep_for_ever())
+        try:
+            yield
+        finally:
+            sweeper.cancel()
+            log.flush()
+
+    return Litestar(
+        [everything_else, landing, *health_handlers(config.data_dir)],
+        lifespan=[housekeeping],
+        exception_handlers={Exception: _render_for_litestar},
+        openapi_config=None,
+        logging_config=None,
+    )
+
+
+def _render_for_litestar(request: Request[object, object, object], error: Exception) -> object:
+    from litestar import Response
+
+    answer = render(error)
+    headers = {name.decode(): value.decode() for name, value in answer.headers}
+    return Response(answer.body, status_code=answer.status, headers=headers, media_type="application/json")

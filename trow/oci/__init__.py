@@ -1,0 +1,1 @@
+"""Pure values and documents of the OCI specifications: no I/O here."""

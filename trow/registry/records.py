@@ -1,0 +1,75 @@
+"""The documents that a repository keeps: of a manifest, of a tag with its history, of a blob that it may serve.
+
+Times are RFC 3339 in UTC with nanoseconds, all of one length, so that they compare as text.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from trow.oci.codec import encode_json
+from trow.oci.digest import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HISTORY = 100
+
+
+class ManifestRecord(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """That a repository holds a manifest; `pushed` is when this life of it began."""
+
+    media_type: str
+    size: int
+    pushed: str
+    subject: str | None = None
+    artifact_type: str | None = None
+    annotations: dict[str, str] | None = None
+
+
+class ManifestHead(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a pull needs of a ManifestRecord."""
+
+    media_type: str
+    size: int
+    pushed: str
+
+
+class TagEntry(NamedTuple):
+    """What a tag named since `time`."""
+
+    digest: Digest
+    time: str
+
+
+encode = encode_json
+decode_record = msgspec.json.Decoder(ManifestRecord).decode
+decode_head = msgspec.json.Decoder(ManifestHead).decode
+
+
+def now() -> str:
+    """This moment."""
+    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{nanoseconds:09}Z"
+
+
+def newest(document: bytes | None) -> TagEntry | None:
+    """What a tag names now."""
+    if not document:
+        return None
+    digest, _, moment = document.partition(b"\n")[0].decode().partition(" ")
+    return TagEntry(Digest(digest), moment)
+
+
+def history(document: bytes | None) -> list[TagEntry]:
+    """All that a tag named, newest first."""
+    lines = (document or b"").decode().splitlines()
+    return [TagEntry(Digest(digest), moment) for digest, _, moment in (line.partition(" ") for line in lines)]
+
+
+def tag_document(entries: Sequence[TagEntry]) -> bytes:
+    """A tag and its history, as far back as is kept."""
+    return "".join(f"{digest} {moment}\n" for digest, moment in entries[:HISTORY]).encode()

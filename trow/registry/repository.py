@@ -1,0 +1,225 @@
+"""One repository: its blobs, manifests and tags, and the order of steps that makes each change safe.
+
+- A blob is served, and counts for a manifest, only through this repository's link to it; the link bears its size, and
+  a file of another size counts as absent.
+- Link first, then look: the link is written before the blob is looked at again, under the digest's shared lease; whoever
+  removes blobs takes that lease alone and looks for links.
+- A manifest's record is its one commit point. Tags and referrers that point to no record are invisible, and so is a tag
+  entry older than the record: it belongs to an earlier life of a manifest that was deleted and pushed again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, NamedTuple
+
+from trow.errors import BlobUnknown, ManifestUnknown
+from trow.oci.digest import Digest
+from trow.registry import records
+from trow.registry.records import ManifestRecord, TagEntry
+from trow.storage import layout
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from trow.oci.manifest import Manifest
+    from trow.oci.reference import Reference, RepositoryName, Tag
+    from trow.storage.base import Storage, StoredBlob, Upload
+
+_BREATH = 100
+
+
+class StoredManifest(NamedTuple):
+    """A manifest as it was pushed."""
+
+    digest: Digest
+    media_type: str
+    size: int
+    content: bytes
+
+
+class Repository:
+    """A local repository: what is pushed here is served from here."""
+
+    def __init__(self, name: RepositoryName, storage: Storage) -> None:
+        self.name = name
+        self.storage = storage
+
+    # --- blobs
+
+    async def blob(self, digest: Digest) -> StoredBlob:
+        """A blob that this repository may serve. Raises BlobUnknown."""
+        link = await self.storage.records.get(layout.blob_link(self.name, digest))
+        if link is not None:
+            found = await self.storage.blobs.find(digest)
+            if found and b"%d\n" % found.size == link:
+                return found
+        raise BlobUnknown({"Digest": digest})
+
+    async def commit(self, upload: Upload, digest: Digest) -> None:
+        """Make an upload a blob of this repository. Raises DigestInvalid and then keeps the upload."""
+        async with self.storage.leases.lease(layout.blob(digest), shared=True):
+            size = await upload.commit(digest)
+            await self._link_blob(digest, size)
+        await self.blob(digest)
+
+    async def mount(self, digest: Digest, source: Repository) -> bool:
+        """Serve from here what `source` holds; whether it did."""
+        async with self.storage.leases.lease(layout.blob(digest), shared=True):
+            try:
+                size = (await source.blob(digest)).size
+                await self.storage.records.sync(layout.blob_links(source.name, digest.algorithm))
+                await self._link_blob(digest, size)
+                await self.blob(digest)
+            except BlobUnknown:
+                return False
+        return True
+
+    async def _link_blob(self, digest: Digest, size: int) -> None:
+        await self.storage.records.put(layout.blob_link(self.name, digest), b"%d\n" % size)
+
+    async def delete_blob(self, digest: Digest) -> None:
+        """Serve it from here no longer. Raises BlobUnknown."""
+        if not await self.storage.records.delete(layout.blob_link(self.name, digest)):
+            raise BlobUnknown({"Digest": digest})
+
+    # --- manifests
+
+    async def manifest(self, reference: Reference) -> StoredManifest:
+        """A manifest by tag or digest, byte for byte. Raises ManifestUnknown."""
+        digest = await self.resolve(reference)
+        head = await self._head(digest)
+        content = await self.storage.blobs.read(digest) if head else None
+        if head is None or content is None or len(content) != head.size:
+            raise ManifestUnknown({"Tag": reference})
+        return StoredManifest(digest, head.media_type, head.size, content)
+
+    async def resolve(self, reference: Reference) -> Digest:
+        """The digest that a reference names. Raises ManifestUnknown."""
+        if isinstance(reference, Digest):
+            return reference
+        entry = await self.tag(reference)
+        if entry is None:
+            raise ManifestUnknown({"Tag": reference})
+        return entry.digest
+
+    async def holds(self, digest: Digest) -> bool:
+        """Whether a manifest is here, with all its bytes."""
+        head = await self._head(digest)
+        found = await self.storage.blobs.find(digest) if head else None
+        return bool(head and found and found.size == head.size)
+
+    async def _head(self, digest: Digest) -> records.ManifestHead | None:
+        document = await self.storage.records.get(layout.manifest(self.name, digest))
+        return records.decode_head(document) if document else None
+
+    async def put_manifest(self, manifest: Manifest, digest: Digest, tags: Sequence[Tag]) -> None:
+        """Store a manifest that `validation` has admitted, and let `tags` name it; every part is written anew."""
+        storage, key = self.storage, layout.manifest(self.name, digest)
+        before = await self._head(digest)
+        record = ManifestRecord(
+            media_type=manifest.media_type,
+            size=len(manifest.content),
+            pushed=before.pushed if before else records.now(),
+            subject=manifest.subject,
+            artifact_type=manifest.artifact_type,
+            annotations=manifest.annotations,
+        )
+        document = records.encode(record)
+        async with storage.leases.lease(layout.blob(digest), shared=True):
+            if manifest.subject:
+                await storage.records.put(layout.referrer(self.name, manifest.subject, digest), document)
+            await storage.blobs.put(digest, manifest.content)
+            await storage.records.put(key, document)
+        for tag in tags:
+            await self._set_tag(tag, digest, record.pushed)
+
+    async def delete_manifest(self, digest: Digest) -> None:
+        """Remove a manifest, then the tags and the referrer's descriptor that pointed to it. Raises ManifestUnknown."""
+        key = layout.manifest(self.name, digest)
+        document = await self.storage.records.get(key)
+        if document is None or not await self.storage.records.delete(key):
+            raise ManifestUnknown({"Digest": digest})
+        subject = records.decode_record(document).subject
+        async for tag, entry in self._tag_files():
+            if entry and entry.digest == digest:
+                await self._drop_dead_tag(tag, digest)
+        if subject:
+            async with self.storage.leases.lease(layout.blob(digest)):
+                if not await self._head(digest):  # else it was pushed again meanwhile
+                    await self.storage.records.delete(layout.referrer(self.name, Digest(subject), digest))
+
+    # --- tags
+
+    async def tag(self, tag: str) -> TagEntry | None:
+        """What a tag names, if that is there."""
+        entry = records.newest(await self.storage.records.get(layout.tag(self.name, tag)))
+        if entry is None:
+            return None
+        head = await self._head(entry.digest)
+        return entry if head and entry.time >= head.pushed else None
+
+    async def tags(self, after: str = "", limit: int | None = None) -> list[str]:
+        """The names of the tags that sort after `after`, sorted by ASCII, `limit` at most."""
+        found: list[str] = []
+        for count, name in enumerate(await self.storage.listing.children(layout.tags(self.name), after)):
+            if len(found) == limit:
+                break
+            if count % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)
+            if await self.tag(name):
+                found.append(name)
+        return found
+
+    async def history(self, tag: Tag) -> list[TagEntry]:
+        """All that a tag has named, newest first. Raises ManifestUnknown if it names nothing now."""
+        if await self.tag(tag) is None:
+            raise ManifestUnknown({"Tag": tag})
+        return records.history(await self.storage.records.get(layout.tag(self.name, tag)))
+
+    async def delete_tag(self, tag: Tag) -> None:
+        """Remove a tag; the manifest stays. Raises ManifestUnknown."""
+        if await self.tag(tag) is None:
+            raise ManifestUnknown({"Tag": tag})
+        await self.storage.records.update(layout.tag(self.name, tag), lambda _: None)
+
+    async def _set_tag(self, tag: Tag, digest: Digest, pushed: str) -> None:
+        def change(document: bytes | None) -> bytes:
+            entries = records.history(document)
+            if entries and entries[0].digest == digest and entries[0].time >= pushed:
+                return records.tag_document(entries)
+            # never before the manifest's own time, even if the clock was set back since
+            return records.tag_document([TagEntry(digest, max(records.now(), pushed)), *entries])
+
+        await self.storage.records.update(layout.tag(self.name, tag), change)
+
+    async def _drop_dead_tag(self, tag: str, digest: Digest) -> None:
+        key = layout.tag(self.name, tag)
+        async with self.storage.leases.lease(key):
+            entry = records.newest(await self.storage.records.get(key))
+            if entry and entry.digest == digest and not await self._head(digest):
+                await self.storage.records.delete(key)
+
+    async def _tag_files(self) -> AsyncIterator[tuple[str, TagEntry | None]]:
+        for count, name in enumerate(await self.storage.listing.children(layout.tags(self.name))):
+            if count % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)
+            yield name, records.newest(await self.storage.records.get(layout.tag(self.name, name)))
+
+    # --- the repository itself
+
+    async def exists(self) -> bool:
+        """Whether anything was ever pushed here that is still here: a manifest or a blob."""
+        return await has_manifests(self.storage, self.name) or await self._has_blobs()
+
+    async def _has_blobs(self) -> bool:
+        listing = self.storage.listing
+        return any([await listing.any(f"{layout.REPOSITORIES}{self.name}/_blobs/{name}") for name in ("sha256/", "sha512/")])
+
+
+async def has_manifests(storage: Storage, name: str) -> bool:
+    """Whether a repository holds a manifest: then it is in the catalog."""
+    for algorithm in ("sha256", "sha512"):
+        if await storage.listing.any(layout.manifests(name, algorithm)):
+            return True
+    return False

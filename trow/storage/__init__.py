@@ -1,0 +1,1 @@
+"""Where content and records are kept. Takes plain values, never a configuration."""

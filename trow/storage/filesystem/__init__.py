@@ -1,0 +1,23 @@
+"""A directory as storage: plain files, atomic renames, kernel locks. Several processes may share it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trow.storage.base import Storage
+from trow.storage.filesystem.blobs import FileBlobs
+from trow.storage.filesystem.disk import Disk
+from trow.storage.filesystem.locks import FileLocks
+from trow.storage.filesystem.records import FileRecords
+from trow.storage.filesystem.uploads import FileUploads
+
+__all__ = ["open_storage"]
+
+
+def open_storage(root: Path) -> Storage:
+    """Storage in a directory that `claim.claim` has prepared."""
+    disk = Disk(root)
+    locks = FileLocks(root / "locks")
+    records = FileRecords(disk, locks)
+    blobs = FileBlobs(disk)
+    return Storage(records, records, locks, blobs, FileUploads(disk, blobs))

@@ -1,0 +1,186 @@
+"""Durable steps on a directory tree: the order is always data, rename, directory, and parents that were just made.
+
+Blocking calls, meant for `Disk.run` (a small pool of threads); only reads of small files are made on the event loop.
+An fsync that failed is a failed write: it raises, and is never tried again on the same bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import itertools
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from trow.errors import StorageFailed, StorageFull
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+T = TypeVar("T")
+
+THREADS = 8
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_KNOWN_DIRECTORIES = 20_000
+
+
+class Disk:
+    """The data directory and the threads that wait for it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = os.fspath(root)
+        self._threads = ThreadPoolExecutor(THREADS, "disk")
+        self._counter = itertools.count()
+        self._durable: dict[str, int] = {}
+
+    def path(self, key: str) -> str:
+        return f"{self.root}/{key}"
+
+    async def run(self, step: Callable[..., T], *args: object) -> T:
+        """Run a blocking step in a thread and translate what the operating system says."""
+        with storage_errors():
+            return await asyncio.get_running_loop().run_in_executor(self._threads, step, *args)
+
+    def start(self, step: Callable[..., T], *args: object) -> asyncio.Future[T]:
+        """Begin a blocking step; its errors come untranslated."""
+        return asyncio.get_running_loop().run_in_executor(self._threads, step, *args)
+
+    def temporary(self) -> str:
+        """A path for a new temporary file; they live only in `uploads/`, where they are swept."""
+        return self.path(f"uploads/tmp-{os.getpid()}-{next(self._counter)}-{os.urandom(4).hex()}")
+
+    def place(self, source: str, key: str, *companion: str) -> None:
+        """Rename a synced file into the tree, durably, beside an empty `companion` file made first."""
+        target = self.path(key)
+        directory = os.path.dirname(target)
+        for attempt in itertools.count():
+            try:
+                for name in companion:
+                    os.close(os.open(self.path(name), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o444))
+                os.rename(source, target)
+                break
+            except FileNotFoundError:
+                if attempt > 100 or not os.path.lexists(source):
+                    raise
+                # the directory was never there, or somebody tidied it away between two steps of ours
+                with contextlib.suppress(FileNotFoundError):
+                    os.makedirs(directory, exist_ok=True)
+        self.sync_directory(directory)
+
+    def write(self, key: str, document: bytes) -> None:
+        """Replace a whole file, durably."""
+        temporary = self.temporary()
+        try:
+            write_new(temporary, document)
+            self.place(temporary, key)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+
+    def remove(self, key: str) -> bool:
+        """Unlink durably, then tidy away directories that became empty."""
+        target = self.path(key)
+        directory = os.path.dirname(target)
+        try:
+            os.unlink(target)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        self._sync_nearest(directory)
+        self._prune(directory)
+        return True
+
+    def _sync_nearest(self, directory: str) -> None:
+        while True:
+            try:
+                return fsync_directory(directory)
+            except FileNotFoundError:  # tidied away by another process: its parent tells
+                directory = os.path.dirname(directory)
+
+    def sync_directory(self, directory: str) -> None:
+        """Make the entries of a directory durable, and the directory itself unless that is known already."""
+        self._sync_nearest(directory)
+        while len(directory) > len(self.root):
+            try:
+                inode = os.stat(directory).st_ino
+            except FileNotFoundError:
+                return  # tidied away since: what was placed there has been removed again
+            if self._durable.get(directory) == inode:
+                return
+            parent = os.path.dirname(directory)
+            self._sync_nearest(parent)
+            if len(self._durable) > _KNOWN_DIRECTORIES:
+                self._durable.clear()
+            self._durable[directory] = inode
+            directory = parent
+
+    def _prune(self, directory: str) -> None:
+        """rmdir upwards: never a tree, so that what another process just put there stays."""
+        top = {self.path(name) for name in ("repositories", "blobs", "uploads", "locks")}
+        while directory not in top and len(directory) > len(self.root):
+            try:
+                os.rmdir(directory)
+            except OSError:
+                return
+            self._durable.pop(directory, None)
+            directory = os.path.dirname(directory)
+
+
+@contextlib.contextmanager
+def storage_errors() -> Iterator[None]:
+    """The one place where what the operating system says becomes an error of ours."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageFull from error
+        raise StorageFailed from error
+
+
+def write_new(path: str, document: bytes) -> None:
+    """A new file with synced content."""
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644)
+    try:
+        write_all(descriptor, document)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write all of it, however many calls that takes."""
+    written = os.write(descriptor, data)
+    if written < len(data):
+        rest = memoryview(data)
+        while written < len(data):
+            written += os.write(descriptor, rest[written:])
+
+
+def read_small(path: str) -> bytes | None:
+    """All of a small file, or None; from the page cache this takes less time than waking a thread."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        content = os.read(descriptor, 65536)
+        if len(content) < 65536:
+            return content
+        pieces = [content]
+        while piece := os.read(descriptor, 1 << 20):
+            pieces.append(piece)
+        return b"".join(pieces)
+    finally:
+        os.close(descriptor)
+
+
+def fsync_directory(directory: str) -> None:
+    """Make the entries of one directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,77 @@
+"""Records as plain files, and the listing of the tree."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from trow.storage.filesystem.disk import fsync_directory, read_small, storage_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trow.storage.base import Listing, Records
+    from trow.storage.filesystem.disk import Disk
+    from trow.storage.filesystem.locks import FileLocks
+
+
+class FileRecords:
+    """`Records` and `Listing` of a directory."""
+
+    def __init__(self, disk: Disk, locks: FileLocks) -> None:
+        self._disk = disk
+        self._locks = locks
+
+    async def get(self, key: str) -> bytes | None:
+        with storage_errors():
+            return read_small(self._disk.path(key))
+
+    async def put(self, key: str, document: bytes) -> None:
+        await self._disk.run(self._disk.write, key, document)
+
+    async def update(self, key: str, change: Callable[[bytes | None], bytes | None]) -> None:
+        async with self._locks.lease(key):
+            document = change(await self.get(key))
+            if document is None:
+                await self.delete(key)
+            else:
+                await self.put(key, document)
+
+    async def delete(self, key: str) -> bool:
+        return await self._disk.run(self._disk.remove, key)
+
+    async def sync(self, prefix: str) -> None:
+        await self._disk.run(self._sync, self._disk.path(prefix.rstrip("/")))
+
+    def _sync(self, directory: str) -> None:
+        try:
+            fsync_directory(directory)
+        except FileNotFoundError:
+            return  # nothing was seen there
+
+    async def children(self, prefix: str, after: str = "") -> list[str]:
+        names = []
+        with storage_errors():
+            try:
+                with os.scandir(self._disk.path(prefix)) as entries:
+                    for entry in entries:
+                        name = entry.name + "/" if entry.is_dir(follow_symlinks=False) else entry.name
+                        if name > after:
+                            names.append(name)
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+        names.sort()
+        return names
+
+    async def any(self, prefix: str) -> bool:
+        with storage_errors():
+            try:
+                with os.scandir(self._disk.path(prefix)) as entries:
+                    return next(entries, None) is not None
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+
+
+if TYPE_CHECKING:
+    _records: type[Records] = FileRecords
+    _listing: type[Listing] = FileRecords
