@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from litestar import Litestar, asgi
-from litestar.types import Receive, Scope, Send  # noqa: TC002 (Litestar reads the annotations)
+from litestar import Litestar, Response, asgi
+from litestar.types import Receive, Scope, Send
 
 from trow.api.errors import render
 from trow.api.health import health_handlers
@@ -53,9 +53,7 @@ def create_app(config: Config) -> Litestar:
     )
 
 
-def _render_for_litestar(request: Request[object, object, object], error: Exception) -> object:
-    from litestar import Response
-
+def _render_for_litestar(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     answer = render(error)
     headers = {name.decode(): value.decode() for name, value in answer.headers}
     return Response(answer.body, status_code=answer.status, headers=headers, media_type="application/json")

@@ -76,7 +76,11 @@ class BlobUnknown(RegistryError):
 
 
 class BlobUploadUnknown(RegistryError):
-    code, status, message = ErrorCode.BLOB_UPLOAD_UNKNOWN, 404, "Upload unknown: it was finished, cancelled or never begun"
+    code, status, message = (
+        ErrorCode.BLOB_UPLOAD_UNKNOWN,
+        404,
+        "Upload unknown: it was finished, cancelled or never begun",
+    )
 
 
 class BlobUploadInvalid(RegistryError):

@@ -21,14 +21,18 @@ import time
 from typing import TYPE_CHECKING
 
 from granian._granian import SocketHolder
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.server.common import SSLProtocols
 from granian.server.embed import Server as GranianServer
 
 from trow.app import create_app
 from trow.storage.filesystem.claim import HEARTBEAT_SECONDS
+
+try:
+    from uvloop import run as run_loop
+except ImportError:  # no wheel for arm/v7
+    from asyncio import run as run_loop  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +79,7 @@ class _Embedded(GranianServer):
 
     def _init_shared_socket(self) -> None:
         self._ssp = None
-        self._shd = SocketHolder(self._listener.fileno(), False, BACKLOG)  # type: ignore[call-arg]
+        self._shd = SocketHolder(self._listener.fileno(), False, BACKLOG)  # type: ignore[call-arg, assignment]
 
 
 class Supervisor:
@@ -93,6 +97,7 @@ class Supervisor:
         self._wake_read, self._wake_write = os.pipe()
         self._interrupted = False
         self._told = False
+        self._announced = False
 
     def run(self) -> int:
         """Serve until a signal says otherwise; the exit status."""
@@ -110,9 +115,9 @@ class Supervisor:
             ready, _, _ = select.select([self._wake_read, self._ready_read], [], [], self._next_look())
             if self._ready_read in ready:
                 waiting -= len(os.read(self._ready_read, 64))
-                if waiting <= 0 and self._announce:
+                if waiting <= 0 and not self._announced:
+                    self._announced = True
                     self._announce()
-                    self._announce = lambda: None
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wake_read, 512)
             self._claim.beat()
@@ -193,11 +198,7 @@ def _ending(status: int) -> str:
 
 
 def _run_worker(config: Config, listener: socket.socket, ready: int, alive: int) -> None:
-    try:
-        import uvloop as loops
-    except ImportError:  # no wheel for arm/v7
-        loops = asyncio  # type: ignore[misc]
-    loops.run(_serve(config, listener, ready, alive))
+    run_loop(_serve(config, listener, ready, alive))
 
 
 async def _serve(config: Config, listener: socket.socket, ready: int, alive: int) -> None:

@@ -23,7 +23,11 @@ async def get(request: Request, repository: Repository, digest_text: str) -> Res
     digest = Digest(digest_text)
     found = await repository.blob(digest)
     etag = f'"{digest}"'
-    headers: Headers = [(b"docker-content-digest", digest.encode()), (b"etag", etag.encode()), (b"accept-ranges", b"bytes")]
+    headers: Headers = [
+        (b"docker-content-digest", digest.encode()),
+        (b"etag", etag.encode()),
+        (b"accept-ranges", b"bytes"),
+    ]
     if request.matches(b"if-none-match", etag):
         return Response(304, headers)
     headers.append((b"content-type", b"application/octet-stream"))

@@ -8,8 +8,8 @@ import secrets
 import msgspec
 
 from trow.api.response import JSON, Response
-from trow.oci.codec import encode_json
 from trow.errors import ErrorCode, PageUnknown, QueryInvalid, RegistryError, StorageFailed, StorageFull, Unsupported
+from trow.oci.codec import encode_json
 
 logger = logging.getLogger("trow.api")
 
@@ -44,7 +44,7 @@ def _from_framework(error: BaseException) -> RegistryError:
     if status == 404:
         return PageUnknown()
     if status == 405:
-        return Unsupported(allow=getattr(error, "headers", None) and error.headers.get("allow") or "GET, HEAD")  # type: ignore[attr-defined]
+        return Unsupported(allow=(getattr(error, "headers", None) and error.headers.get("allow")) or "GET, HEAD")  # type: ignore[attr-defined]
     if isinstance(status, int) and 400 <= status < 500:
         return QueryInvalid(message=str(getattr(error, "detail", "Bad request")))
     number = secrets.token_hex(4)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from trow.api.response import Response, json_response
-from trow.errors import ManifestUnknown, NameUnknown
+from trow.errors import ManifestInvalid, ManifestUnknown, NameUnknown
 from trow.oci.digest import Digest
 from trow.oci.manifest import OCI_INDEX
 from trow.oci.reference import Tag
@@ -68,7 +68,7 @@ async def history(request: Request, repository: Repository, tag: str) -> Respons
 def _tag(text: str) -> Tag:
     try:
         return Tag(text)
-    except Exception:
+    except ManifestInvalid:
         raise ManifestUnknown({"Tag": text[:160]}) from None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trow.api.response import Response
-from trow.errors import DigestInvalid, ManifestUnknown, TooManyTags
+from trow.errors import DigestInvalid, ManifestInvalid, ManifestUnknown, TooManyTags
 from trow.oci.digest import Digest
 from trow.oci.manifest import parse_manifest
 from trow.oci.reference import Tag, parse_reference
@@ -71,7 +71,5 @@ def _known_reference(text: str) -> Tag | Digest:
     """As `parse_reference`, but what can't be a tag is simply not there."""
     try:
         return parse_reference(text)
-    except DigestInvalid:
-        raise
-    except Exception:
+    except ManifestInvalid:
         raise ManifestUnknown({"Tag": text[:160]}) from None

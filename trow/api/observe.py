@@ -1,4 +1,4 @@
-"""One line a request, gathered for a moment and written at once: a system call for each would cost more than its words."""
+"""One line a request, gathered for a moment and written at once: a system call costs more than its words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class RequestLog:
         self._stamp = ""
 
     def request(self, scope: HTTPScope, status: int, length: int, started: float) -> None:
-        """Note a request that was answered; `started` is of the monotonic clock. Queries may hold secrets: not logged."""
+        """Note an answer; `started` is of `time.perf_counter`. A query may hold secrets and is not logged."""
         if not self.enabled:
             return
         milliseconds = (time.perf_counter() - started) * 1000

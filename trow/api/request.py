@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qsl
 
 from trow.errors import BlobUploadInvalid, BodyStalled, QueryInvalid, SizeInvalid, TooLarge
@@ -11,7 +11,7 @@ from trow.errors import BlobUploadInvalid, BodyStalled, QueryInvalid, SizeInvali
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from litestar.types import HTTPScope, Receive
+    from litestar.types import HTTPRequestEvent, HTTPScope, Receive
 
 _DRAIN_BYTES = 8 * 1024 * 1024
 _DRAIN_SECONDS = 2.0
@@ -47,7 +47,10 @@ class Request:
         if self._query is None:
             try:
                 self._query = parse_qsl(
-                    self.scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=1000
+                    self.scope["query_string"].decode("ascii"),
+                    keep_blank_values=True,
+                    errors="strict",
+                    max_num_fields=1000,
                 )
             except ValueError:
                 raise QueryInvalid({"query": "malformed"}) from None
@@ -93,8 +96,9 @@ class Request:
                 raise BodyStalled from None
             if message["type"] == "http.disconnect":
                 raise ClientGone
-            self.body_ended = not message.get("more_body", False)
-            if piece := message.get("body", b""):
+            event = cast("HTTPRequestEvent", message)
+            self.body_ended = not event.get("more_body", False)
+            if piece := event.get("body", b""):
                 yield piece
 
     async def whole_body(self, limit: int) -> bytes:

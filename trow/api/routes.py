@@ -91,7 +91,11 @@ def _match_api(path: str, namespace: str | None) -> Route:
         if noun == "manifests" and last:
             return Route(Kind.MANIFEST, name, last, namespace)
         if noun == "blobs" and last:
-            return Route(Kind.UPLOADS, name, "", namespace) if last == "uploads" else Route(Kind.BLOB, name, last, namespace)
+            return (
+                Route(Kind.UPLOADS, name, "", namespace)
+                if last == "uploads"
+                else Route(Kind.BLOB, name, last, namespace)
+            )
         if noun == "uploads" and name.endswith("/blobs"):
             name = name.removesuffix("/blobs")
             return Route(Kind.UPLOAD, name, last, namespace) if last else Route(Kind.UPLOADS, name, "", namespace)

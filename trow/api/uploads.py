@@ -1,21 +1,34 @@
-"""`/v2/<name>/blobs/uploads/…`: begin, append, finish, ask, cancel, mount (Distribution spec, end-4 to end-6, end-11 to end-14).
+"""`/v2/<name>/blobs/uploads/…`: begin, append, finish, ask, cancel, mount (Distribution spec, end-4 to end-14).
 
 An upload is held for the length of one request's body. Its Location bears no query string: some clients lose it.
 """
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from trow.api.request import ClientGone, require_whole
 from trow.api.response import Response
-from trow.errors import BlobUnknown, BlobUploadInvalid, BlobUploadUnknown, BodyStalled, ChunkOutOfOrder, QueryInvalid
-from trow.errors import DigestInvalid, RegistryError, StorageFull, TooLarge
+from trow.errors import (
+    BlobUnknown,
+    BlobUploadInvalid,
+    BlobUploadUnknown,
+    BodyStalled,
+    ChunkOutOfOrder,
+    DigestInvalid,
+    QueryInvalid,
+    RegistryError,
+    StorageFull,
+    TooLarge,
+)
 from trow.oci.byte_range import chunk_range
 from trow.oci.digest import ALGORITHMS, CANONICAL, Digest
 from trow.oci.reference import RepositoryName
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from trow.api.request import Request
     from trow.api.response import Headers
     from trow.config.model import Config
@@ -35,7 +48,9 @@ async def post(request: Request, registry: Registry, repository: Repository, con
     digest = Digest(digest_text) if digest_text is not None and mount is None else None
     algorithm = digest.algorithm if digest else request.query("digest-algorithm") or CANONICAL
     if algorithm not in ALGORITHMS:
-        raise QueryInvalid({"digest-algorithm": algorithm[:64]}, message="Unknown digest algorithm: sha256 and sha512 are known")
+        raise QueryInvalid(
+            {"digest-algorithm": algorithm[:64]}, message="Unknown digest algorithm: sha256 and sha512 are known"
+        )
     uploads = repository.storage.uploads
     upload_id = await uploads.create(repository.name, algorithm)
     if digest is None:
@@ -102,24 +117,15 @@ async def delete(repository: Repository, upload_id: str) -> Response:
     return Response(204)
 
 
-class _held:
+@asynccontextmanager
+async def _held(repository: Repository, upload_id: str) -> AsyncIterator[Upload]:
     """The upload, alone; a refusal says where to go on."""
-
-    def __init__(self, repository: Repository, upload_id: str) -> None:
-        self._location = _location(repository, upload_id)
-        self._holding = repository.storage.uploads.resume(repository.name, upload_id)
-
-    async def __aenter__(self) -> Upload:
-        try:
-            return await self._holding.__aenter__()
-        except ChunkOutOfOrder as error:
-            error.location = self._location
-            raise
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ChunkOutOfOrder):
-            error.location = self._location
-        await self._holding.__aexit__(kind, error, trace)  # type: ignore[arg-type]
+    try:
+        async with repository.storage.uploads.resume(repository.name, upload_id) as upload:
+            yield upload
+    except ChunkOutOfOrder as error:
+        error.location = _location(repository, upload_id)
+        raise
 
 
 async def _receive(request: Request, upload: Upload, config: Config) -> None:
@@ -167,7 +173,9 @@ def _location(repository: Repository, upload_id: str) -> str:
     return f"/v2/{repository.name}/blobs/uploads/{upload_id}"
 
 
-def _accepted(repository: Repository, upload_id: str, offset: int, more: Headers | None = None, status: int = 202) -> Response:
+def _accepted(
+    repository: Repository, upload_id: str, offset: int, more: Headers | None = None, status: int = 202
+) -> Response:
     headers = [
         (b"location", _location(repository, upload_id).encode()),
         (b"docker-upload-uuid", upload_id.encode()),

@@ -23,7 +23,12 @@ DEFAULT_CERTIFICATE = Path("certs/domain.crt")
 DEFAULT_KEY = Path("certs/domain.key")
 _PLAIN_PORT, _TLS_PORT = 8000, 8443
 _STILL_TO_COME = {
-    "configuration by file": ("--config-file", "--config", "--proxy-registry-config-file", "--image-validation-config-file"),
+    "configuration by file": (
+        "--config-file",
+        "--config",
+        "--proxy-registry-config-file",
+        "--image-validation-config-file",
+    ),
     "users and logins": ("-u", "-U", "--user", "-p", "-P", "--password", "--password-file"),
     "CORS": ("--enable-cors", "--cors"),
     "proxying": ("--proxy-docker-hub", "--hub-user", "--hub-token", "--hub-token-file"),
@@ -63,24 +68,59 @@ def _make_parser() -> argparse.ArgumentParser:
     listening.add_argument("--host", metavar="IP", help="address alone, as in Trow 0.3")
     listening.add_argument("--port", type=int, help="port alone, as in Trow 0.3")
     listening.add_argument(
-        *("--tls",), nargs="?", const="", metavar="CERT,KEY", help="serve TLS (default ./certs/domain.crt,./certs/domain.key)"
+        *("--tls",),
+        nargs="?",
+        const="",
+        metavar="CERT,KEY",
+        help="serve TLS (default ./certs/domain.crt,./certs/domain.key)",
     )
     listening.add_argument("--no-tls", action="store_true", help="serve plain HTTP (the default)")
     listening.add_argument("-c", "--cert", type=Path, metavar="FILE", help="TLS certificate; implies TLS")
     listening.add_argument("-k", "--key", type=Path, metavar="FILE", help="TLS key; implies TLS")
     listening.add_argument(
-        *("-n", "--names", "--hostname"), nargs="+", action="extend", default=[], metavar="HOST", help="this registry's host names"
+        *("-n", "--names", "--hostname"),
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="HOST",
+        help="this registry's host names",
     )
-    add("-d", "--data-dir", type=Path, default=Path("data"), metavar="DIR", help="where everything is kept (default ./data)")
-    add("--workers", type=int, metavar="N", help="worker processes (default: as CPU and memory limits allow, 4 at most)")
+    add(
+        "-d",
+        "--data-dir",
+        type=Path,
+        default=Path("data"),
+        metavar="DIR",
+        help="where everything is kept (default ./data)",
+    )
+    add(
+        "--workers", type=int, metavar="N", help="worker processes (default: as CPU and memory limits allow, 4 at most)"
+    )
     add("--max-manifest-size", type=int, default=4, metavar="MIB", help="largest manifest in MiB (default 4)")
     add("--max-blob-size", type=int, metavar="MIB", help="largest blob in MiB (default: no limit)")
-    add("--sparse", choices=[*Sparse], default=Sparse.NONE, help="what a manifest may refer to that is not there (default none)")
-    add("--shutdown-seconds", type=float, default=30.0, metavar="S", help="how long requests may finish after SIGTERM (default 30)")
+    add(
+        "--sparse",
+        choices=[*Sparse],
+        default=Sparse.NONE,
+        help="what a manifest may refer to that is not there (default none)",
+    )
+    add(
+        "--shutdown-seconds",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="how long requests may finish after SIGTERM (default 30)",
+    )
     add("--stall-seconds", type=float, default=60.0, metavar="S", help="how long a body may pause (default 60)")
     add("--log-level", choices=LOG_LEVELS, help="default info; RUST_LOG is heard too")
     add("--dry-run", action="store_true", help="check the flags and the listening address, then end")
-    add("-v", "--version", "-V", action="version", version=f"Trow version {__version__} {os.environ.get('VCS_REF', '')}".strip())
+    add(
+        "-v",
+        "--version",
+        "-V",
+        action="version",
+        version=f"Trow version {__version__} {os.environ.get('VCS_REF', '')}".strip(),
+    )
     return parser
 
 
@@ -102,7 +142,9 @@ def _variable(flag: str) -> str:
 
 def _from_environment(parser: argparse.ArgumentParser, words: Sequence[str]) -> list[str]:
     """Variables as if they had been typed before the flags; a flag that is typed wins."""
-    typed = {word.partition("=")[0] for word in words} | {word[:2] for word in words if word[:1] == "-" and word[:2] != "--"}
+    typed = {word.partition("=")[0] for word in words} | {
+        word[:2] for word in words if word[:1] == "-" and word[:2] != "--"
+    }
     found = []
     for action in parser._actions:
         for option in action.option_strings:
@@ -152,7 +194,9 @@ def _listen(chosen: argparse.Namespace) -> Listen:
         raise UsageError("--bind says both address and port: it can't be combined with --host or --port")
     certificate, key = _tls_files(chosen)
     default_port = _TLS_PORT if certificate else _PLAIN_PORT
-    host, port = _address(chosen.bind, default_port) if chosen.bind else (chosen.host or "0.0.0.0", chosen.port or default_port)  # noqa: S104
+    host, port = chosen.host or Listen().host, chosen.port or default_port
+    if chosen.bind:
+        host, port = _address(chosen.bind, default_port)
     if not 0 <= port < 65536:
         raise UsageError(f"port {port} is not between 0 and 65535")
     return Listen(host=host.strip("[]"), port=port, certificate=certificate, key=key)
@@ -164,7 +208,7 @@ def _address(text: str, default_port: int) -> tuple[str, int]:
         return text, default_port
     if not port.isdigit():
         raise UsageError(f"--bind {text}: expected IP or IP:PORT")
-    return host or "0.0.0.0", int(port)  # noqa: S104
+    return host or Listen().host, int(port)
 
 
 def _tls_files(chosen: argparse.Namespace) -> tuple[Path | None, Path | None]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from trow import __version__
 from trow.cli.flags import UsageError, complain, parse
 from trow.config.model import MIB
+from trow.server import ListenError, Supervisor, allow_many_connections, listen
+from trow.storage.filesystem.claim import ClaimError, claim
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,10 +29,6 @@ def serve(words: Sequence[str]) -> int:
         complain(error)
         return 2
     _set_up_logging(config.log_level)
-    # what takes long to load comes after the mistakes that can be found without it
-    from trow.server import ListenError, Supervisor, allow_many_connections, listen
-    from trow.storage.filesystem.claim import ClaimError, claim
-
     try:
         listener = listen(config.listen.host, config.listen.port)
         _banner(config, listener.getsockname()[1])

@@ -1,4 +1,4 @@
-"""Manifests: what a registry must know of one, read without changing a byte of it (image-spec manifest.md, image-index.md).
+"""Manifests: what a registry must know of one (image-spec manifest.md, image-index.md), without changing a byte of it.
 
 "Manifest" here is any document under `/manifests/`: OCI images, indexes and artifacts, Docker's schema 2 and lists.
 """
@@ -77,7 +77,7 @@ def parse_manifest(content: bytes, content_type: str) -> Manifest:
     """Read a manifest that is to be stored as `content_type` (empty: what the document says of itself).
 
     Raises:
-        ManifestInvalid: not JSON, not the shape of a manifest, schema 1, or a media type that contradicts the document's.
+        ManifestInvalid: not JSON, not the shape of a manifest, schema 1, or of another media type than it says itself.
     """
     declared = content_type.partition(";")[0].strip().lower()
     if declared in DOCKER_SCHEMA_1:

@@ -36,8 +36,10 @@ class ReferrersIndex(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     media_type: str = OCI_INDEX
 
 
-async def list_referrers(repository: Repository, subject: Digest, artifact_type: str | None, after: str) -> ReferrersPage:
-    """The manifests in `repository` whose subject is `subject`, of one artifact type if given, by digest after `after`."""
+async def list_referrers(
+    repository: Repository, subject: Digest, artifact_type: str | None, after: str
+) -> ReferrersPage:
+    """The manifests here whose subject is `subject`, of one artifact type if given, by digest after `after`."""
     fallback = await _fallback(repository, subject)
     names = await repository.storage.listing.children(layout.referrers(repository.name, subject))
     digests = {name.replace("-", ":", 1) for name in names} | fallback.keys()
@@ -73,6 +75,8 @@ async def _fallback(repository: Repository, subject: Digest) -> dict[str, Descri
     try:
         index = await repository.manifest(Tag(f"{subject.algorithm}-{subject.hex[:64]}"))
         listed = parse_manifest(index.content, index.media_type).listed if index.media_type == OCI_INDEX else ()
-        return {descriptor.digest: descriptor for descriptor in listed if await repository.holds(Digest(descriptor.digest))}
+        return {
+            descriptor.digest: descriptor for descriptor in listed if await repository.holds(Digest(descriptor.digest))
+        }
     except (ManifestUnknown, ManifestInvalid, DigestInvalid):
         return {}

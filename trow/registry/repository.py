@@ -2,8 +2,8 @@
 
 - A blob is served, and counts for a manifest, only through this repository's link to it; the link bears its size, and
   a file of another size counts as absent.
-- Link first, then look: the link is written before the blob is looked at again, under the digest's shared lease; whoever
-  removes blobs takes that lease alone and looks for links.
+- Link first, then look: the link is written before the blob is looked at again, under the digest's shared lease;
+  whoever removes blobs takes that lease alone and looks for links.
 - A manifest's record is its one commit point. Tags and referrers that point to no record are invisible, and so is a tag
   entry older than the record: it belongs to an earlier life of a manifest that was deleted and pushed again.
 """
@@ -214,7 +214,9 @@ class Repository:
 
     async def _has_blobs(self) -> bool:
         listing = self.storage.listing
-        return any([await listing.any(f"{layout.REPOSITORIES}{self.name}/_blobs/{name}") for name in ("sha256/", "sha512/")])
+        return any(
+            [await listing.any(f"{layout.REPOSITORIES}{self.name}/_blobs/{name}") for name in ("sha256/", "sha512/")]
+        )
 
 
 async def has_manifests(storage: Storage, name: str) -> bool:

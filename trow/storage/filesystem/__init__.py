@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trow.storage.base import Storage
 from trow.storage.filesystem.blobs import FileBlobs
@@ -10,6 +10,9 @@ from trow.storage.filesystem.disk import Disk
 from trow.storage.filesystem.locks import FileLocks
 from trow.storage.filesystem.records import FileRecords
 from trow.storage.filesystem.uploads import FileUploads
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["open_storage"]
 

@@ -72,7 +72,7 @@ class FileBlobs:
             raise
 
     def place(self, path: str, digest: Digest) -> None:
-        """Make a synced file the blob, durably; blocking. What was there under the digest is replaced: that repairs it."""
+        """Make a synced file the blob, durably; blocking. What was there is replaced: a push repairs."""
         os.chmod(path, 0o444)
         try:
             self._disk.place(path, layout.blob(digest), layout.pushed_marker(digest))

@@ -93,7 +93,9 @@ def _check_format(root: Path) -> None:
     try:
         found = msgspec.json.decode(written, type=Format)
     except msgspec.MsgspecError:
-        raise ClaimError(f"{root}/format is not readable as a data directory's format; restore it or choose another") from None
+        raise ClaimError(
+            f"{root}/format is not readable as a data directory's format; restore it or choose another"
+        ) from None
     if found.layout > LAYOUT:
         raise ClaimError(
             f"{root} was written by a newer Trow (layout {found.layout}, this one reads {LAYOUT}): "
@@ -109,7 +111,9 @@ def _claim_for_host(root: Path) -> Claim:
         alone = try_lock(descriptor)
         boot, _, host = os.pread(descriptor, 512, 0).decode(errors="replace").partition(" ")
         if boot and boot != _boot_id() and (not alone or _still_beats(descriptor)):
-            raise ClaimError(f"{root} is served by the host {host.strip()!r}: stop Trow there, or give each its own --data-dir")
+            raise ClaimError(
+                f"{root} is served by the host {host.strip()!r}: stop Trow there, or give each its own --data-dir"
+            )
         if alone:
             _prove_that_locks_exclude(path)
             os.ftruncate(descriptor, 0)

@@ -8,7 +8,6 @@ reads again what it missed, at the end.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import os
@@ -25,6 +24,7 @@ from trow.storage.filesystem.disk import fsync_directory, storage_errors
 from trow.storage.filesystem.locks import try_lock
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterator
 
     from trow.oci.digest import Digest, Hasher
