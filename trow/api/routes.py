@@ -17,6 +17,7 @@ framework made of it (slashes collapsed, escapes resolved) is no longer what the
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -46,6 +47,9 @@ class Route(NamedTuple):
     last: str = ""
     namespace: str | None = None
 
+
+# few names are asked for many times, and the pattern costs 2 µs
+_repository_name = lru_cache(2048)(RepositoryName)
 
 METHODS = {
     Kind.BASE: ("GET", "HEAD"),
@@ -134,7 +138,7 @@ def local_name(route: Route, method: str, namespace: str | None, names: tuple[st
     foreign = route.namespace or (host if host is not None and host not in names else None)
     proxied = route.name.startswith(PROXIED)
     if foreign is None and not proxied:
-        return RepositoryName(route.name)
+        return _repository_name(route.name)
     if proxied and route.name != PROXIED:
         Host(route.name.removeprefix(PROXIED).partition("/")[0])
     if method not in READS:

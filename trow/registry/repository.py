@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from trow.errors import BlobUnknown, ManifestUnknown
@@ -34,7 +35,6 @@ class StoredManifest(NamedTuple):
 
     digest: Digest
     media_type: str
-    size: int
     content: bytes
 
 
@@ -87,21 +87,14 @@ class Repository:
 
     async def manifest(self, reference: Reference) -> StoredManifest:
         """A manifest by tag or digest, byte for byte. Raises ManifestUnknown."""
-        digest = await self.resolve(reference)
-        head = await self._head(digest)
+        if isinstance(reference, Digest):
+            digest, head = reference, await self._head(reference)
+        else:
+            digest, head = await self._named(reference)
         content = await self.storage.blobs.read(digest) if head else None
         if head is None or content is None or len(content) != head.size:
             raise ManifestUnknown({"Tag": reference})
-        return StoredManifest(digest, head.media_type, head.size, content)
-
-    async def resolve(self, reference: Reference) -> Digest:
-        """The digest that a reference names. Raises ManifestUnknown."""
-        if isinstance(reference, Digest):
-            return reference
-        entry = await self.tag(reference)
-        if entry is None:
-            raise ManifestUnknown({"Tag": reference})
-        return entry.digest
+        return StoredManifest(digest, head.media_type, content)
 
     async def holds(self, digest: Digest) -> bool:
         """Whether a manifest is here, with all its bytes."""
@@ -151,13 +144,13 @@ class Repository:
 
     # --- tags
 
-    async def tag(self, tag: str) -> TagEntry | None:
-        """What a tag names, if that is there."""
+    async def _named(self, tag: str) -> tuple[Digest, records.ManifestHead]:
+        """The manifest that a tag names. Raises ManifestUnknown if it names none, or none that is there."""
         entry = records.newest(await self.storage.records.get(layout.tag(self.name, tag)))
-        if entry is None:
-            return None
-        head = await self._head(entry.digest)
-        return entry if head and entry.time >= head.pushed else None
+        head = await self._head(entry.digest) if entry else None
+        if entry is None or head is None or entry.time < head.pushed:
+            raise ManifestUnknown({"Tag": tag})
+        return entry.digest, head
 
     async def tags(self, after: str = "", limit: int | None = None) -> list[str]:
         """The names of the tags that sort after `after`, sorted by ASCII, `limit` at most."""
@@ -167,20 +160,19 @@ class Repository:
                 break
             if count % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)
-            if await self.tag(name):
+            with contextlib.suppress(ManifestUnknown):
+                await self._named(name)
                 found.append(name)
         return found
 
     async def history(self, tag: Tag) -> list[TagEntry]:
         """All that a tag has named, newest first. Raises ManifestUnknown if it names nothing now."""
-        if await self.tag(tag) is None:
-            raise ManifestUnknown({"Tag": tag})
+        await self._named(tag)
         return records.history(await self.storage.records.get(layout.tag(self.name, tag)))
 
     async def delete_tag(self, tag: Tag) -> None:
         """Remove a tag; the manifest stays. Raises ManifestUnknown."""
-        if await self.tag(tag) is None:
-            raise ManifestUnknown({"Tag": tag})
+        await self._named(tag)
         await self.storage.records.update(layout.tag(self.name, tag), lambda _: None)
 
     async def _set_tag(self, tag: Tag, digest: Digest, pushed: str) -> None:

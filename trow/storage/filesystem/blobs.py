@@ -11,7 +11,7 @@ from trow.errors import BlobUnknown, DigestInvalid
 from trow.oci.digest import Digest
 from trow.storage import layout
 from trow.storage.base import StoredBlob
-from trow.storage.filesystem.disk import read_small, storage_errors, write_new
+from trow.storage.filesystem.disk import read_small, translated, write_new
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,16 +30,16 @@ class FileBlobs:
 
     async def find(self, digest: Digest) -> StoredBlob | None:
         path = self._disk.path(layout.blob(digest))
-        with storage_errors():
-            try:
-                status = os.stat(path)
-            except (FileNotFoundError, NotADirectoryError):
-                return None
+        try:
+            status = os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise translated(error) from error
         return StoredBlob(status.st_size, path) if stat.S_ISREG(status.st_mode) else None
 
     async def read(self, digest: Digest) -> bytes | None:
-        with storage_errors():
-            return read_small(self._disk.path(layout.blob(digest)))
+        return read_small(self._disk.path(layout.blob(digest)))
 
     async def stream(self, digest: Digest, start: int, stop: int) -> AsyncIterator[bytes]:
         try:

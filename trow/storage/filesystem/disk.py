@@ -14,7 +14,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from trow.errors import StorageFailed, StorageFull
+from trow.errors import RegistryError, StorageFailed, StorageFull
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,15 +129,18 @@ class Disk:
             directory = os.path.dirname(directory)
 
 
+def translated(error: OSError) -> RegistryError:
+    """The one place where what the operating system says becomes an error of ours."""
+    return StorageFull() if error.errno in _FULL else StorageFailed()
+
+
 @contextlib.contextmanager
 def storage_errors() -> Iterator[None]:
-    """The one place where what the operating system says becomes an error of ours."""
+    """Translate what is raised inside; for steps where its price, a microsecond, does not matter."""
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            raise StorageFull from error
-        raise StorageFailed from error
+        raise translated(error) from error
 
 
 def write_new(path: str, document: bytes) -> None:
@@ -165,6 +168,8 @@ def read_small(path: str) -> bytes | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise translated(error) from error
     try:
         content = os.read(descriptor, 65536)
         if len(content) < 65536:
@@ -173,6 +178,8 @@ def read_small(path: str) -> bytes | None:
         while piece := os.read(descriptor, 1 << 20):
             pieces.append(piece)
         return b"".join(pieces)
+    except OSError as error:
+        raise translated(error) from error
     finally:
         os.close(descriptor)
 

@@ -23,8 +23,7 @@ class FileRecords:
         self._locks = locks
 
     async def get(self, key: str) -> bytes | None:
-        with storage_errors():
-            return read_small(self._disk.path(key))
+        return read_small(self._disk.path(key))
 
     async def put(self, key: str, document: bytes) -> None:
         await self._disk.run(self._disk.write, key, document)
