@@ -12,6 +12,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from trow.api.errors import render
 from trow.api.health import health_handlers
 from trow.api.observe import RequestLog
+from trow.api.response import API_VERSION
 from trow.api.v2 import Api
 from trow.registry.registry import Registry
 from trow.storage.filesystem import open_storage
@@ -54,6 +55,7 @@ def create_app(config: Config) -> ASGIApp:
         exception_handlers={Exception: _render_for_litestar},
         openapi_config=None,
         logging_config=None,
+        response_headers={name.decode(): value.decode() for name, value in [API_VERSION]},
     )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

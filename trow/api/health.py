@@ -9,12 +9,15 @@ import os
 from typing import TYPE_CHECKING
 
 import msgspec
-from litestar import Response, get
+from litestar import HttpMethod, Response, route
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from litestar.handlers import HTTPRouteHandler
+
+
+_READS = (HttpMethod.GET, HttpMethod.HEAD)
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -35,11 +38,11 @@ class Readiness(msgspec.Struct, frozen=True):
 def health_handlers(data_dir: Path) -> list[HTTPRouteHandler]:
     """The two routes, looking at one data directory."""
 
-    @get("/healthz", sync_to_thread=False)
+    @route("/healthz", http_method=_READS, sync_to_thread=False)
     def healthz() -> Health:
         return Health("", is_healthy=True)
 
-    @get("/readiness", sync_to_thread=False)
+    @route("/readiness", http_method=_READS, sync_to_thread=False)
     def readiness() -> Response[Readiness]:
         readable = os.access(data_dir / "repositories", os.R_OK | os.X_OK)
         state = os.statvfs(data_dir) if readable else None

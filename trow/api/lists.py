@@ -43,7 +43,9 @@ async def catalog(request: Request, registry: Registry) -> Response:
 
 async def referrers(request: Request, repository: Repository, digest_text: str) -> Response:
     """`/v2/<name>/referrers/<digest>?artifactType` (end-12): an index, empty if nothing refers to that digest."""
-    subject, artifact_type = Digest(digest_text), request.query("artifactType") or None
+    subject = Digest(digest_text)
+    # a media type holds no space, but a `+` that the client did not escape reads as one
+    artifact_type = (request.query("artifactType") or "").replace(" ", "+") or None
     page = await list_referrers(repository, subject, artifact_type, request.query("last") or "")
     headers: Headers = [(b"content-type", OCI_INDEX.encode())]
     query = {"artifactType": artifact_type} if artifact_type else {}

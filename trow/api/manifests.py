@@ -32,11 +32,12 @@ async def get(request: Request, repository: Repository, reference: str) -> Respo
 async def put(request: Request, repository: Repository, reference: str, config: Config) -> Response:
     """Store it under a tag, or under its digest with any number of `tag` parameters (1.2, end-7b)."""
     named = parse_reference(reference)
-    tags = [Tag(tag) for value in request.queries("tag") for tag in value.split(",")]
-    if len(tags) > MAX_TAGS:
+    also = [Tag(tag) for value in request.queries("tag") for tag in value.split(",")]
+    if len(also) > MAX_TAGS:
         raise TooManyTags({"limit": MAX_TAGS})
     content = await request.whole_body(config.limits.manifest_bytes)
     manifest = parse_manifest(content, request.header(b"content-type") or "")
+    tags = list(also)
     if isinstance(named, Digest):
         digest = Digest.of(content, named.algorithm)
         if digest != named:
@@ -52,8 +53,7 @@ async def put(request: Request, repository: Repository, reference: str, config: 
     ]
     if manifest.subject:
         headers.append((b"oci-subject", manifest.subject.encode()))
-    if isinstance(named, Digest):
-        headers.extend((b"oci-tag", tag.encode()) for tag in tags)
+    headers.extend((b"oci-tag", tag.encode()) for tag in also)
     return Response(201, headers)
 
 

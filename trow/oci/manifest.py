@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -70,6 +71,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     listed: tuple[Descriptor, ...]
 
 
+# RFC 6838 section 4.2, with room for parameters to be cut off; what is stored goes into a header one day
+_MEDIA_TYPE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}/[a-zA-Z0-9][a-zA-Z0-9!#$&^_.+-]{0,126}").fullmatch
 _decoder = msgspec.json.Decoder(_Document)
 
 
@@ -115,7 +118,10 @@ def _media_type(document: _Document, declared: str) -> str:
     if own and declared and own != declared:
         raise ManifestInvalid({"detail": f"Content-Type is {declared}, mediaType in the manifest is {own}"})
     if own or declared:
-        return document.media_type or declared
+        media_type = document.media_type or declared
+        if not _MEDIA_TYPE(media_type):
+            raise ManifestInvalid({"detail": f"not a media type: {media_type[:160]}"})
+        return media_type
     return OCI_INDEX if document.manifests is not None else OCI_IMAGE
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from litestar import MediaType, get
+from litestar import HttpMethod, MediaType, route
 
 _PAGE = "<!DOCTYPE html><html><body>\n<h1>Welcome to Trow, the cluster registry</h1>\n</body></html>"
 
 
-@get("/", media_type=MediaType.HTML)
-async def landing() -> str:
+@route("/", http_method=[HttpMethod.GET, HttpMethod.HEAD], media_type=MediaType.HTML, sync_to_thread=False)
+def landing() -> str:
     """Say who is here."""
     return _PAGE

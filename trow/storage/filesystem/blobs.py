@@ -46,6 +46,8 @@ class FileBlobs:
             descriptor = os.open(self._disk.path(layout.blob(digest)), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             raise BlobUnknown({"Digest": digest}) from None
+        except OSError as error:
+            raise translated(error) from error
         try:
             while start < stop:
                 piece = await self._disk.run(os.pread, descriptor, min(PIECE, stop - start), start)
@@ -74,13 +76,7 @@ class FileBlobs:
     def place(self, path: str, digest: Digest) -> None:
         """Make a synced file the blob, durably; blocking. What was there is replaced: a push repairs."""
         os.chmod(path, 0o444)
-        try:
-            self._disk.place(path, layout.blob(digest), layout.pushed_marker(digest))
-        except OSError:
-            if not os.path.lexists(path):  # in place, but perhaps not durable: let nobody rely on it
-                with contextlib.suppress(OSError):
-                    os.unlink(self._disk.path(layout.blob(digest)))
-            raise
+        self._disk.place(path, layout.blob(digest), layout.pushed_marker(digest))
 
     async def delete(self, digest: Digest) -> bool:
         return await self._disk.run(self._delete, digest)

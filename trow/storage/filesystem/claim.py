@@ -5,6 +5,8 @@ Every refusal is one line that names the path and the fix.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import socket
 import time
@@ -41,7 +43,8 @@ class Claim:
 
     def beat(self) -> None:
         """Show a host that can't see our kernel's locks that we live; to be called every HEARTBEAT_SECONDS."""
-        os.utime(self._descriptor)
+        with contextlib.suppress(OSError):  # a disk that fails is told of by those who need it
+            os.utime(self._descriptor)
 
     def release(self) -> None:
         """A clean end: the next host need not wait."""
@@ -57,26 +60,41 @@ def claim(root: Path) -> Claim:
         ClaimError: it can't be written, is of another layout, or another host serves it.
     """
     try:
-        _prepare(root)
-        return _claim_for_host(root)
+        return _claim_for_host(root, _prepare(root))
     except OSError as error:
         raise ClaimError(_explain(root, error)) from error
 
 
-def _prepare(root: Path) -> None:
-    root.mkdir(parents=True, exist_ok=True)
+def _prepare(root: Path) -> float:
+    """Make what is missing; the file system's own time, in seconds, which may not be ours."""
+    _make_folder(root)
     _check_format(root)
     for name in _FOLDERS:
-        (root / name).mkdir(mode=0o700 if name == "private" else 0o755, exist_ok=True)
-    probe = root / "uploads" / f"tmp-start-{os.getpid()}"
-    write_new(os.fspath(probe), b"")
-    probe.unlink()
-    if not (root / "format").exists():
-        temporary = root / "uploads" / f"tmp-format-{os.getpid()}"
-        write_new(os.fspath(temporary), msgspec.json.encode(Format(LAYOUT, OLDEST_READER)) + b"\n")
+        folder = root / name
+        _make_folder(folder)
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(folder))
+    (root / "private").chmod(0o700)
+    temporary = root / "uploads" / f"tmp-{os.urandom(8).hex()}"
+    write_new(os.fspath(temporary), msgspec.json.encode(Format(LAYOUT, OLDEST_READER)) + b"\n")
+    now = temporary.stat().st_mtime
+    if (root / "format").exists():
+        temporary.unlink()
+    else:
         temporary.rename(root / "format")
     fsync_directory(os.fspath(root))
-    fsync_directory(os.fspath(root.absolute().parent))
+    return now
+
+
+def _make_folder(folder: Path) -> None:
+    """A folder and the parents it lacks, each durably."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700 if folder.name == "private" else 0o755)
+    with contextlib.suppress(PermissionError):  # a parent that may be passed through but not read
+        fsync_directory(os.fspath(folder.parent))
 
 
 def _check_format(root: Path) -> None:
@@ -103,14 +121,14 @@ def _check_format(root: Path) -> None:
         )
 
 
-def _claim_for_host(root: Path) -> Claim:
+def _claim_for_host(root: Path, now: float) -> Claim:
     path = root / "locks" / "host"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     me = f"{_boot_id()} {socket.gethostname()}"
     try:
         alone = try_lock(descriptor)
         boot, _, host = os.pread(descriptor, 512, 0).decode(errors="replace").partition(" ")
-        if boot and boot != _boot_id() and (not alone or _still_beats(descriptor)):
+        if boot and boot != _boot_id() and (not alone or _still_beats(descriptor, now)):
             raise ClaimError(
                 f"{root} is served by the host {host.strip()!r}: stop Trow there, or give each its own --data-dir"
             )
@@ -126,10 +144,10 @@ def _claim_for_host(root: Path) -> Claim:
     return Claim(descriptor)
 
 
-def _still_beats(descriptor: int) -> bool:
+def _still_beats(descriptor: int, now: float) -> bool:
     """Whether a host whose locks we may not see still touches its file."""
     last = os.fstat(descriptor).st_mtime_ns
-    if time.time() - last / 1e9 > _PRESUMED_DEAD_SECONDS:
+    if now - last / 1e9 > _PRESUMED_DEAD_SECONDS:
         return False
     deadline = time.monotonic() + _PRESUMED_DEAD_SECONDS
     while time.monotonic() < deadline:
@@ -156,13 +174,13 @@ def _boot_id() -> str:
 
 
 def _explain(root: Path, error: OSError) -> str:
-    path = error.filename or root
+    path = Path(error.filename or root)
     reason = (error.strerror or str(error)).lower()
-    try:
-        owner = f", owned by uid {os.stat(path).st_uid}"
-    except OSError:
-        owner = ""
+    seen = path.absolute()
+    while not os.path.lexists(seen):
+        seen = seen.parent
     return (
-        f"data directory {root}: {path}: {reason} (Trow runs as uid {os.getuid()}, gid {os.getgid()}{owner}): "
+        f"data directory {root}: {path}: {reason} "
+        f"(Trow runs as uid {os.getuid()}, gid {os.getgid()}; {seen} is owned by uid {seen.lstat().st_uid}): "
         f"make it writable, for instance with chown -R {os.getuid()}:{os.getgid()} {root}, or choose another --data-dir"
     )

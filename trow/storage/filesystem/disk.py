@@ -11,7 +11,8 @@ import contextlib
 import errno
 import itertools
 import os
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from trow.errors import RegistryError, StorageFailed, StorageFull
@@ -35,18 +36,18 @@ class Disk:
         self._threads = ThreadPoolExecutor(THREADS, "disk")
         self._counter = itertools.count()
         self._durable: dict[str, int] = {}
+        self._tidied = self.path("locks/tidied")
 
     def path(self, key: str) -> str:
         return f"{self.root}/{key}"
 
     async def run(self, step: Callable[..., T], *args: object) -> T:
-        """Run a blocking step in a thread and translate what the operating system says."""
-        with storage_errors():
-            return await asyncio.get_running_loop().run_in_executor(self._threads, step, *args)
+        """Run a blocking step in a thread, to its end; translate what the operating system says."""
+        return await finish(self.start(step, *args))
 
-    def start(self, step: Callable[..., T], *args: object) -> asyncio.Future[T]:
-        """Begin a blocking step; its errors come untranslated."""
-        return asyncio.get_running_loop().run_in_executor(self._threads, step, *args)
+    def start(self, step: Callable[..., T], *args: object) -> Future[T]:
+        """Begin a blocking step in a thread, for `finish` to wait for."""
+        return self._threads.submit(step, *args)
 
     def temporary(self) -> str:
         """A path for a new temporary file; they live only in `uploads/`, where they are swept."""
@@ -56,19 +57,28 @@ class Disk:
         """Rename a synced file into the tree, durably, beside an empty `companion` file made first."""
         target = self.path(key)
         directory = os.path.dirname(target)
+        ours = os.stat(source).st_ino
+        existed = os.path.lexists(target)
         for attempt in itertools.count():
             try:
                 for name in companion:
-                    os.close(os.open(self.path(name), os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o444))
+                    os.close(os.open(self.path(name), os.O_CREAT | os.O_RDONLY | os.O_CLOEXEC, 0o444))
                 os.rename(source, target)
                 break
             except FileNotFoundError:
                 if attempt > 100 or not os.path.lexists(source):
                     raise
                 # the directory was never there, or somebody tidied it away between two steps of ours
-                with contextlib.suppress(FileNotFoundError):
+                with contextlib.suppress(FileNotFoundError, FileExistsError):
                     os.makedirs(directory, exist_ok=True)
-        self.sync_directory(directory)
+        try:
+            self.sync_directory(directory)
+        except OSError:
+            if not existed:  # nobody may see, and rely on, what may not last
+                with contextlib.suppress(OSError):
+                    if os.lstat(target).st_ino == ours:
+                        os.unlink(target)
+            raise
 
     def write(self, key: str, document: bytes) -> None:
         """Replace a whole file, durably."""
@@ -101,32 +111,61 @@ class Disk:
                 directory = os.path.dirname(directory)
 
     def sync_directory(self, directory: str) -> None:
-        """Make the entries of a directory durable, and the directory itself unless that is known already."""
+        """Make the entries of a directory durable, and the directory itself unless that is known already.
+
+        What is known holds until anybody tidies a directory away: the one that stands there next is another one.
+        """
         self._sync_nearest(directory)
-        while len(directory) > len(self.root):
-            try:
-                inode = os.stat(directory).st_ino
-            except FileNotFoundError:
-                return  # tidied away since: what was placed there has been removed again
-            if self._durable.get(directory) == inode:
-                return
+        tidied = self._when_tidied()
+        if len(self._durable) > _KNOWN_DIRECTORIES:
+            self._durable.clear()
+        while len(directory) > len(self.root) and self._durable.get(directory) != tidied:
             parent = os.path.dirname(directory)
             self._sync_nearest(parent)
-            if len(self._durable) > _KNOWN_DIRECTORIES:
-                self._durable.clear()
-            self._durable[directory] = inode
+            self._durable[directory] = tidied
             directory = parent
+
+    def _when_tidied(self) -> int:
+        try:
+            return os.stat(self._tidied).st_mtime_ns
+        except FileNotFoundError:
+            return 0
 
     def _prune(self, directory: str) -> None:
         """rmdir upwards: never a tree, so that what another process just put there stays."""
         top = {self.path(name) for name in ("repositories", "blobs", "uploads", "locks")}
         while directory not in top and len(directory) > len(self.root):
             try:
+                with os.scandir(directory) as entries:
+                    if next(entries, None):
+                        return
+                self._announce_tidying()
                 os.rmdir(directory)
             except OSError:
                 return
-            self._durable.pop(directory, None)
             directory = os.path.dirname(directory)
+
+    def _announce_tidying(self) -> None:
+        """Before a directory goes, tell all processes that what they know of directories may end."""
+        os.close(os.open(self._tidied, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644))
+        now = time.time_ns()
+        os.utime(self._tidied, ns=(now, now))
+
+
+async def finish(step: Future[T]) -> T:
+    """What a step in a thread came to.
+
+    A thread can't be stopped: whoever is cancelled waits for it all the same, before it lets go of the lock or closes
+    the file that the thread works on.
+    """
+    try:
+        with storage_errors():
+            return await asyncio.wrap_future(step)
+    except asyncio.CancelledError:
+        while not step.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([asyncio.wrap_future(step)])
+        raise
 
 
 def translated(error: OSError) -> RegistryError:

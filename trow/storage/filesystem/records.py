@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from trow.storage.filesystem.disk import fsync_directory, read_small, storage_errors
+from trow.storage.filesystem.disk import read_small, storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,13 +40,7 @@ class FileRecords:
         return await self._disk.run(self._disk.remove, key)
 
     async def sync(self, prefix: str) -> None:
-        await self._disk.run(self._sync, self._disk.path(prefix.rstrip("/")))
-
-    def _sync(self, directory: str) -> None:
-        try:
-            fsync_directory(directory)
-        except FileNotFoundError:
-            return  # nothing was seen there
+        await self._disk.run(self._disk.sync_directory, self._disk.path(prefix.rstrip("/")))
 
     async def children(self, prefix: str, after: str = "") -> list[str]:
         names = []

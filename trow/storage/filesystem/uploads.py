@@ -8,7 +8,6 @@ reads again what it missed, at the end.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import os
@@ -17,15 +16,17 @@ import time
 import uuid
 from collections import OrderedDict
 from contextlib import asynccontextmanager
+from threading import Semaphore
 from typing import TYPE_CHECKING
 
-from trow.errors import BlobUploadUnknown, ChunkOutOfOrder, DigestInvalid, StorageFailed, StorageFull
+from trow.errors import BlobUploadUnknown, ChunkOutOfOrder, DigestInvalid, RegistryError, StorageFailed, StorageFull
 from trow.oci.digest import ALGORITHMS, new_hasher
-from trow.storage.filesystem.disk import fsync_directory, storage_errors
+from trow.storage.filesystem.disk import finish, fsync_directory, storage_errors
 from trow.storage.filesystem.locks import try_lock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+    from concurrent.futures import Future
 
     from trow.oci.digest import Digest, Hasher
     from trow.storage.base import Upload, Uploads
@@ -37,6 +38,7 @@ SYNC_AHEAD = 32 * 1024 * 1024
 _SYNCS_AHEAD_AT_ONCE = 2
 _READ_AGAIN = 1 << 20
 _REMEMBERED_HASHES = 1000
+_HELD = "Another request is writing to this upload"
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
 
@@ -62,7 +64,7 @@ class FileUpload:
         self,
         disk: Disk,
         blobs: FileBlobs,
-        ahead: asyncio.Semaphore,
+        ahead: Semaphore,
         path: str,
         descriptor: int,
         progress: _Progress,
@@ -70,18 +72,16 @@ class FileUpload:
         self._disk = disk
         self._blobs = blobs
         self._ahead = ahead
-        self._syncing: asyncio.Task[None] | None = None
+        self._syncing: Future[None] | None = None
         self._path = path
         self._descriptor = descriptor
         self._written = os.fstat(descriptor).st_size
-        if progress.offset > self._written:
-            progress = _Progress(progress.algorithm)
         self.progress = progress
         self._gathered: list[bytes] = []
         self._weight = 0
         self._sync_next = self._written + SYNC_AHEAD
         self._received = self._written
-        self._writing: asyncio.Future[None] | None = None
+        self._writing: Future[None] | None = None
         self.ended = False
 
     @property
@@ -111,30 +111,32 @@ class FileUpload:
     def _begin_batch(self) -> None:
         batch, self._gathered, self._weight = self._gathered, [], 0
         self._writing = self._disk.start(self._append, batch)
-        if self._written >= self._sync_next and self._syncing is None and not self._ahead.locked():
+        idle = self._syncing is None or (self._syncing.done() and not self._syncing.exception())
+        if idle and self._written >= self._sync_next:
             self._sync_next = self._written + SYNC_AHEAD
-            self._syncing = asyncio.create_task(self._sync_ahead())
+            self._syncing = self._disk.start(self._sync_ahead)
 
-    async def _sync_ahead(self) -> None:
-        async with self._ahead:
-            await self._disk.run(self._sync)
-        self._syncing = None
+    def _sync_ahead(self) -> None:
+        if self._ahead.acquire(blocking=False):  # those who write need threads too
+            try:
+                self._sync()
+            finally:
+                self._ahead.release()
 
     async def _settle_sync(self) -> None:
         """Wait for the sync beside, and hear of its failure: the last one would not be told again."""
         if self._syncing:
-            await self._syncing
+            await finish(self._syncing)
 
     async def _settle(self) -> None:
         if self._writing:
-            with storage_errors():
-                try:
-                    await self._writing
-                except OSError:
-                    self._gathered, self._weight, self._received = [], 0, self._written
-                    raise
-                finally:
-                    self._writing = None
+            try:
+                await finish(self._writing)
+            except RegistryError:
+                self._gathered, self._weight, self._received = [], 0, self._written
+                raise
+            finally:
+                self._writing = None
 
     def _append(self, batch: list[bytes]) -> None:
         progress = self.progress
@@ -199,14 +201,14 @@ class FileUpload:
             os.unlink(self._path)
         fsync_directory(os.path.dirname(self._path))
 
-    async def close(self) -> None:
-        """Let go of the file; what was gathered but neither flushed nor committed is written, not synced."""
+    async def settle(self) -> None:
+        """End all work on the file; what was gathered but neither flushed nor committed is written, not synced."""
+        if self.ended:
+            self._gathered = []
         try:
-            if not self.ended:
-                await self._drain()
-            await self._settle_sync()
+            await self._drain()
         finally:
-            os.close(self._descriptor)
+            await self._settle_sync()
 
 
 class FileUploads:
@@ -216,8 +218,8 @@ class FileUploads:
         self._disk = disk
         self._blobs = blobs
         self._directory = disk.path("uploads")
-        self._ahead = asyncio.Semaphore(_SYNCS_AHEAD_AT_ONCE)
-        self._hashes: OrderedDict[str, _Progress] = OrderedDict()
+        self._ahead = Semaphore(_SYNCS_AHEAD_AT_ONCE)
+        self._hashes: OrderedDict[str, tuple[_Progress, int]] = OrderedDict()
 
     async def create(self, owner: str, algorithm: str) -> str:
         upload_id = str(uuid.uuid4())
@@ -231,24 +233,24 @@ class FileUploads:
     def _path(self, owner: str, upload_id: str, algorithm: str) -> str:
         return f"{self._directory}/{upload_id}.{algorithm}.{hashlib.sha256(owner.encode()).hexdigest()[:16]}"
 
-    def _open(self, owner: str, upload_id: str) -> tuple[str, str, int]:
+    def _open(self, owner: str, upload_id: str, opening: Callable[[str], int]) -> tuple[str, str, int]:
         if _ID(upload_id):
             for algorithm in ALGORITHMS:
                 path = self._path(owner, upload_id, algorithm)
                 with storage_errors(), contextlib.suppress(FileNotFoundError):
-                    return path, algorithm, _open_for_writing(path)
+                    return path, algorithm, opening(path)
         raise BlobUploadUnknown({"UUID": upload_id[:64]})
 
     @asynccontextmanager
     async def resume(self, owner: str, upload_id: str) -> AsyncIterator[FileUpload]:
-        path, algorithm, descriptor = self._open(owner, upload_id)
+        path, algorithm, descriptor = self._open(owner, upload_id, _open_for_writing)
         try:
             if not try_lock(descriptor):
                 offset = os.fstat(descriptor).st_size
-                raise ChunkOutOfOrder({"Reason": "Another request is writing to this upload"}, offset=offset)
+                raise ChunkOutOfOrder({"Reason": _HELD}, offset=offset)
             if not _names(path, descriptor):
                 raise BlobUploadUnknown({"UUID": upload_id})
-            progress = self._hashes.pop(upload_id, None) or _Progress(algorithm)
+            progress = self._recall(upload_id, algorithm, descriptor)
             upload = FileUpload(self._disk, self._blobs, self._ahead, path, descriptor, progress)
         except BaseException:
             os.close(descriptor)
@@ -256,21 +258,31 @@ class FileUploads:
         try:
             yield upload
         finally:
-            if not upload.ended:
-                self._remember(upload_id, upload.progress)
-            await upload.close()
+            try:
+                await upload.settle()
+                if not upload.ended:
+                    self._remember(upload_id, upload.progress, descriptor)
+            finally:
+                os.close(descriptor)
 
-    def _remember(self, upload_id: str, progress: _Progress) -> None:
-        self._hashes[upload_id] = progress
+    def _recall(self, upload_id: str, algorithm: str, descriptor: int) -> _Progress:
+        progress, stamp = self._hashes.pop(upload_id, (None, 0))
+        return progress if progress and os.fstat(descriptor).st_mtime_ns == stamp else _Progress(algorithm)
+
+    def _remember(self, upload_id: str, progress: _Progress, descriptor: int) -> None:
+        """Keep the running hash under a time that no write gives a file: if it still bears it, no byte has changed.
+
+        Another process may cut the file and write it anew, to the same length.
+        """
+        stamp = time.time_ns()
+        os.utime(descriptor, ns=(stamp, stamp))
+        self._hashes[upload_id] = progress, stamp
         while len(self._hashes) > _REMEMBERED_HASHES:
             self._hashes.popitem(last=False)
 
     async def offset(self, owner: str, upload_id: str) -> int:
-        _, _, descriptor = self._open(owner, upload_id)
-        try:
-            return os.fstat(descriptor).st_size
-        finally:
-            os.close(descriptor)
+        _, _, size = self._open(owner, upload_id, lambda path: os.stat(path).st_size)
+        return size
 
     async def sweep(self, older_than: float) -> int:
         return await self._disk.run(self._sweep, older_than)
@@ -280,8 +292,8 @@ class FileUploads:
         limit = time.time() - older_than
         with os.scandir(self._directory) as entries:
             for entry in entries:
-                with contextlib.suppress(FileNotFoundError, IsADirectoryError):
-                    if entry.stat(follow_symlinks=False).st_mtime < limit and _unlink_if_free(entry.path):
+                with contextlib.suppress(OSError):  # gone since, or not ours to remove: the others are
+                    if entry.stat(follow_symlinks=False).st_mtime < limit and _unlink_if_free(entry.path, limit):
                         removed += 1
         return removed
 
@@ -289,9 +301,21 @@ class FileUploads:
 def _open_for_writing(path: str) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except PermissionError:  # a commit made it read-only, and was cut off before its rename
-        os.chmod(path, 0o644)
+    except PermissionError:
+        _make_writable(path)
         return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+
+
+def _make_writable(path: str) -> None:
+    """After a commit that made the file read-only and was cut off; not while one is at work, whose lock tells."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if not try_lock(descriptor):
+            raise ChunkOutOfOrder({"Reason": _HELD}, offset=os.fstat(descriptor).st_size)
+        if _names(path, descriptor):
+            os.fchmod(descriptor, 0o644)
+    finally:
+        os.close(descriptor)
 
 
 def _names(path: str, descriptor: int) -> bool:
@@ -301,13 +325,14 @@ def _names(path: str, descriptor: int) -> bool:
         return False
 
 
-def _unlink_if_free(path: str) -> bool:
+def _unlink_if_free(path: str, limit: float) -> bool:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if not try_lock(descriptor) or not _names(path, descriptor):
-            return False
-        os.unlink(path)
-        return True
+        # looked at again under the lock: somebody may have come and gone since
+        free = try_lock(descriptor) and os.fstat(descriptor).st_mtime < limit and _names(path, descriptor)
+        if free:
+            os.unlink(path)
+        return free
     finally:
         os.close(descriptor)
 
