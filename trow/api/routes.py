@@ -70,46 +70,53 @@ def match(raw_path: bytes) -> Route:
     path = raw_path.decode("latin-1")
     if "%" in path:
         path = _unescaped(path)
+    route = Route(Kind.BASE) if path == "/v2" else None
     if path.startswith("/v2/"):
-        return _match_api(path[4:], None)
-    if path == "/v2":
-        return Route(Kind.BASE)
-    if path.startswith("/f/"):
-        host, separator, rest = path[3:].partition("/v2/")
-        if (separator or host.endswith("/v2")) and "/" not in host.removesuffix("/v2"):
-            return _match_api(rest, Host(host.removesuffix("/v2")))
-    name, separator, tag = path[1:].rpartition("/manifest_history/")
-    if separator and "/" not in tag:
-        return Route(Kind.HISTORY, name, tag)
-    raise PageUnknown
+        route = _match_api(path[4:], None)
+    elif path.startswith("/f/"):
+        route = _match_proxied(path[3:])
+    if route is None:
+        name, separator, tag = path[1:].rpartition("/manifest_history/")
+        if not separator or "/" in tag:
+            raise PageUnknown
+        route = Route(Kind.HISTORY, name, tag)
+    return route
 
 
-def _match_api(path: str, namespace: str | None) -> Route:
+def _match_proxied(path: str) -> Route | None:
+    host, separator, rest = path.partition("/v2/")
+    if not separator:
+        host, separator = path.removesuffix("/v2"), path[-3:]
+    return _match_api(rest, Host(host)) if separator in ("/v2/", "/v2") and "/" not in host else None
+
+
+def _match_api(path: str, namespace: str | None) -> Route | None:
     if not path:
         return Route(Kind.BASE, namespace=namespace)
-    if path in ("_catalog", "_catalog/"):
-        return Route(Kind.CATALOG, namespace=namespace)
     rest, _, last = path.rpartition("/")
+    if not last:  # Rocket, under Trow 0.3, took a trailing slash anywhere
+        path = rest
+        rest, _, last = rest.rpartition("/")
+    if path == "_catalog":
+        return Route(Kind.CATALOG, namespace=namespace)
     name, _, noun = rest.rpartition("/")
-    if name:
-        if noun == "manifests" and last:
+    if not name or not last:
+        return None
+    match noun, last:
+        case "manifests", _:
             return Route(Kind.MANIFEST, name, last, namespace)
-        if noun == "blobs" and last:
-            return (
-                Route(Kind.UPLOADS, name, "", namespace)
-                if last == "uploads"
-                else Route(Kind.BLOB, name, last, namespace)
-            )
-        if noun == "uploads" and name.endswith("/blobs"):
-            name = name.removesuffix("/blobs")
-            return Route(Kind.UPLOAD, name, last, namespace) if last else Route(Kind.UPLOADS, name, "", namespace)
-        if noun == "tags" and last == "list":
+        case "blobs", "uploads":
+            return Route(Kind.UPLOADS, name, "", namespace)
+        case "blobs", _:
+            return Route(Kind.BLOB, name, last, namespace)
+        case "uploads", _ if name.endswith("/blobs"):
+            return Route(Kind.UPLOAD, name.removesuffix("/blobs"), last, namespace)
+        case "tags", "list":
             return Route(Kind.TAGS, name, "", namespace)
-        if noun == "referrers" and last:
+        case "referrers", _:
             return Route(Kind.REFERRERS, name, last, namespace)
-        if not last and rest:  # Rocket, under Trow 0.3, took a trailing slash anywhere
-            return _match_api(rest, namespace)
-    raise PageUnknown
+        case _:
+            return None
 
 
 def _unescaped(path: str) -> str:

@@ -46,7 +46,8 @@ async def post(request: Request, registry: Registry, repository: Repository, con
     if mount is not None and await _mount(request, registry, repository, Digest(mount)):
         return _created(repository, Digest(mount))
     digest = Digest(digest_text) if digest_text is not None and mount is None else None
-    algorithm = digest.algorithm if digest else request.query("digest-algorithm") or CANONICAL
+    asked = request.query("digest-algorithm")
+    algorithm = digest.algorithm if digest else CANONICAL if asked is None else asked
     if algorithm not in ALGORITHMS:
         raise QueryInvalid(
             {"digest-algorithm": algorithm[:64]}, message="Unknown digest algorithm: sha256 and sha512 are known"

@@ -65,13 +65,17 @@ class Repository:
 
     async def mount(self, digest: Digest, source: Repository) -> bool:
         """Serve from here what `source` holds; whether it did."""
+        key = layout.blob_link(self.name, digest)
         async with self.storage.leases.lease(layout.blob(digest), shared=True):
+            before = await self.storage.records.get(key)
             try:
                 size = (await source.blob(digest)).size
                 await self.storage.records.sync(layout.blob_links(source.name, digest.algorithm))
                 await self._link_blob(digest, size)
                 await self.blob(digest)
             except BlobUnknown:
+                if before is None:  # else the blob would be served from here once somebody else pushes it
+                    await self.storage.records.delete(key)
                 return False
         return True
 
