@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
-from trow.errors import BlobUnknown
+from trow.errors import BlobUnknown, RegistryError
 from trow.oci.reference import RepositoryName
 from trow.registry.repository import Repository, has_manifests
 from trow.storage import layout
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 UPLOAD_LIFE_SECONDS = 24 * 3600.0
 _SWEEP_SECONDS = 600.0
 _BREATH = 50
+
+logger = logging.getLogger("trow.registry")
 
 
 class Registry:
@@ -77,5 +80,8 @@ class Registry:
     async def sweep_for_ever(self) -> None:
         """Remove uploads that nobody touched for a day; among many processes it doesn't matter which one does."""
         while True:
-            await self.storage.uploads.sweep(UPLOAD_LIFE_SECONDS)
+            try:
+                await self.storage.uploads.sweep(UPLOAD_LIFE_SECONDS)
+            except RegistryError as error:
+                logger.warning("old uploads could not be removed: %s", error.__cause__ or error)
             await asyncio.sleep(_SWEEP_SECONDS)

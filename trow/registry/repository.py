@@ -14,6 +14,8 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
 from trow.errors import BlobUnknown, ManifestUnknown
 from trow.oci.digest import Digest
 from trow.registry import records
@@ -112,30 +114,40 @@ class Repository:
 
     async def put_manifest(self, manifest: Manifest, digest: Digest, tags: Sequence[Tag]) -> None:
         """Store a manifest that `validation` has admitted, and let `tags` name it; every part is written anew."""
-        storage, key = self.storage, layout.manifest(self.name, digest)
-        before = await self._head(digest)
+        storage = self.storage
         record = ManifestRecord(
             media_type=manifest.media_type,
             size=len(manifest.content),
-            pushed=before.pushed if before else records.now(),
+            pushed=records.now(),
             subject=manifest.subject,
             artifact_type=manifest.artifact_type,
             annotations=manifest.annotations,
         )
-        document = records.encode(record)
+
+        def renew(document: bytes | None) -> bytes:
+            nonlocal record
+            if document:
+                record = msgspec.structs.replace(record, pushed=records.decode_head(document).pushed)
+            return records.encode(record)
+
         async with storage.leases.lease(layout.blob(digest), shared=True):
             if manifest.subject:
-                await storage.records.put(layout.referrer(self.name, manifest.subject, digest), document)
+                await storage.records.put(layout.referrer(self.name, manifest.subject, digest), records.encode(record))
             await storage.blobs.put(digest, manifest.content)
-            await storage.records.put(key, document)
+            await storage.records.update(layout.manifest(self.name, digest), renew)
         for tag in tags:
             await self._set_tag(tag, digest, record.pushed)
 
     async def delete_manifest(self, digest: Digest) -> None:
         """Remove a manifest, then the tags and the referrer's descriptor that pointed to it. Raises ManifestUnknown."""
-        key = layout.manifest(self.name, digest)
-        document = await self.storage.records.get(key)
-        if document is None or not await self.storage.records.delete(key):
+        document = None
+
+        def remove(found: bytes | None) -> None:
+            nonlocal document
+            document = found
+
+        await self.storage.records.update(layout.manifest(self.name, digest), remove)
+        if document is None:
             raise ManifestUnknown({"Digest": digest})
         subject = records.decode_record(document).subject
         async for tag, entry in self._tag_files():

@@ -8,6 +8,7 @@ from trow.storage.base import Storage
 from trow.storage.filesystem.blobs import FileBlobs
 from trow.storage.filesystem.disk import Disk
 from trow.storage.filesystem.locks import FileLocks
+from trow.storage.filesystem.reader import SmallFiles
 from trow.storage.filesystem.records import FileRecords
 from trow.storage.filesystem.uploads import FileUploads
 
@@ -21,6 +22,7 @@ def open_storage(root: Path) -> Storage:
     """Storage in a directory that `claim.claim` has prepared."""
     disk = Disk(root)
     locks = FileLocks(root / "locks")
-    records = FileRecords(disk, locks)
-    blobs = FileBlobs(disk)
+    files = SmallFiles()
+    records = FileRecords(disk, locks, files)
+    blobs = FileBlobs(disk, files)
     return Storage(records, records, locks, blobs, FileUploads(disk, blobs))

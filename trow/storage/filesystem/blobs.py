@@ -11,13 +11,14 @@ from trow.errors import BlobUnknown, DigestInvalid
 from trow.oci.digest import Digest
 from trow.storage import layout
 from trow.storage.base import StoredBlob
-from trow.storage.filesystem.disk import read_small, translated, write_new
+from trow.storage.filesystem.disk import translated, write_new
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from trow.storage.base import Blobs
     from trow.storage.filesystem.disk import Disk
+    from trow.storage.filesystem.reader import SmallFiles
 
 PIECE = 256 * 1024
 
@@ -25,8 +26,9 @@ PIECE = 256 * 1024
 class FileBlobs:
     """`Blobs` of a directory."""
 
-    def __init__(self, disk: Disk) -> None:
+    def __init__(self, disk: Disk, files: SmallFiles) -> None:
         self._disk = disk
+        self._files = files
 
     async def find(self, digest: Digest) -> StoredBlob | None:
         path = self._disk.path(layout.blob(digest))
@@ -39,7 +41,7 @@ class FileBlobs:
         return StoredBlob(status.st_size, path) if stat.S_ISREG(status.st_mode) else None
 
     async def read(self, digest: Digest) -> bytes | None:
-        return read_small(self._disk.path(layout.blob(digest)))
+        return self._files.read(self._disk.path(layout.blob(digest)))
 
     async def stream(self, digest: Digest, start: int, stop: int) -> AsyncIterator[bytes]:
         try:

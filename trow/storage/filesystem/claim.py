@@ -72,12 +72,13 @@ def _prepare(root: Path) -> float:
     for name in _FOLDERS:
         folder = root / name
         _make_folder(folder)
-        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(folder))
-    (root / "private").chmod(0o700)
     temporary = root / "uploads" / f"tmp-{os.urandom(8).hex()}"
     write_new(os.fspath(temporary), msgspec.json.encode(Format(LAYOUT, OLDEST_READER)) + b"\n")
     now = temporary.stat().st_mtime
+    (root / "private").chmod(0o700)
+    for name in _FOLDERS:
+        if not os.access(root / name, os.R_OK | os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(root / name))
     if (root / "format").exists():
         temporary.unlink()
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from trow.storage.filesystem.disk import read_small, storage_errors
+from trow.storage.filesystem.disk import storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,17 +13,19 @@ if TYPE_CHECKING:
     from trow.storage.base import Listing, Records
     from trow.storage.filesystem.disk import Disk
     from trow.storage.filesystem.locks import FileLocks
+    from trow.storage.filesystem.reader import SmallFiles
 
 
 class FileRecords:
     """`Records` and `Listing` of a directory."""
 
-    def __init__(self, disk: Disk, locks: FileLocks) -> None:
+    def __init__(self, disk: Disk, locks: FileLocks, files: SmallFiles) -> None:
         self._disk = disk
+        self._files = files
         self._locks = locks
 
     async def get(self, key: str) -> bytes | None:
-        return read_small(self._disk.path(key))
+        return self._files.read(self._disk.path(key))
 
     async def put(self, key: str, document: bytes) -> None:
         await self._disk.run(self._disk.write, key, document)

@@ -275,7 +275,10 @@ class FileUploads:
         Another process may cut the file and write it anew, to the same length.
         """
         stamp = time.time_ns()
-        os.utime(descriptor, ns=(stamp, stamp))
+        try:
+            os.utime(descriptor, ns=(stamp, stamp))
+        except OSError:
+            return  # it can be read again
         self._hashes[upload_id] = progress, stamp
         while len(self._hashes) > _REMEMBERED_HASHES:
             self._hashes.popitem(last=False)
