@@ -40,7 +40,7 @@ class Server:
         self.data_dir = data_dir
         self.port = port or free_port()
         self.log_path = data_dir.with_name(f"{data_dir.name}.{self.port}.log")
-        self._log = self.log_path.open("ab")
+        self._log = self.log_path.open("wb")  # an earlier server on this port may have left one
         self.process = subprocess.Popen(
             [
                 *prefix,
@@ -88,6 +88,8 @@ class Server:
 
     def kill(self) -> None:
         """SIGKILL to the whole group, as a node that loses power would, but for the page cache."""
+        if self._log.closed:
+            return  # killed before: the number may be another group's by now
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()

@@ -101,7 +101,7 @@ async def put(request: Request, repository: Repository, upload_id: str, config: 
             await repository.blob(digest)
         except BlobUnknown:
             raise BlobUploadUnknown({"UUID": upload_id[:64]}) from None
-        await repository.storage.records.sync(f"repositories/{repository.name}/_blobs/{digest.algorithm}/")
+        await repository.sync_blobs([digest])
     return _created(repository, digest)
 
 

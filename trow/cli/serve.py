@@ -1,4 +1,4 @@
-"""`trow serve`: take the data directory, listen, say so, and hand over to the server."""
+"""`trow serve`: take the data directory, listen, say so, import what is old, and hand over to the server."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from trow import __version__
 from trow.cli.flags import UsageError, complain, parse
 from trow.config.model import MIB
+from trow.legacy.start import import_at_start
 from trow.server import ListenError, Supervisor, allow_many_connections, listen
 from trow.storage.filesystem.claim import ClaimError, claim
 
@@ -39,6 +40,10 @@ def serve(words: Sequence[str]) -> int:
     except (ListenError, ClaimError) as error:
         complain(error)
         return 1
+    status = import_at_start(config.data_dir, config.sparse, _say, complain, held.beat)
+    if status is not None:
+        held.release()
+        return status
     allow_many_connections()
     return Supervisor(config, listener, held, lambda: _announce(config, listener.getsockname()[1])).run()
 

@@ -23,7 +23,7 @@ from trow.registry.records import ManifestRecord, TagEntry
 from trow.storage import layout
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Collection, Sequence
 
     from trow.oci.manifest import Manifest
     from trow.oci.reference import Reference, RepositoryName, Tag
@@ -60,26 +60,38 @@ class Repository:
 
     async def commit(self, upload: Upload, digest: Digest) -> None:
         """Make an upload a blob of this repository. Raises DigestInvalid and then keeps the upload."""
+        size = await upload.verify(digest)
+        # a link to nothing is invisible; with the blob's rename, not before, the upload is gone and the blob served
         async with self.storage.leases.lease(layout.blob(digest), shared=True):
-            size = await upload.commit(digest)
             await self._link_blob(digest, size)
-        await self.blob(digest)
+            await upload.commit(digest)
 
     async def mount(self, digest: Digest, source: Repository) -> bool:
         """Serve from here what `source` holds; whether it did."""
-        key = layout.blob_link(self.name, digest)
         async with self.storage.leases.lease(layout.blob(digest), shared=True):
-            before = await self.storage.records.get(key)
             try:
                 size = (await source.blob(digest)).size
-                await self.storage.records.sync(layout.blob_links(source.name, digest.algorithm))
+                await source.sync_blobs([digest])
                 await self._link_blob(digest, size)
                 await self.blob(digest)
             except BlobUnknown:
-                if before is None:  # else the blob would be served from here once somebody else pushes it
-                    await self.storage.records.delete(key)
-                return False
-        return True
+                pass
+            else:
+                return True
+        await self._unlink_lost_blob(digest)
+        return False
+
+    async def _unlink_lost_blob(self, digest: Digest) -> None:
+        """A link to nothing would serve the blob from here once somebody pushes it elsewhere."""
+        async with self.storage.leases.lease(layout.blob(digest)):
+            if not await self.storage.blobs.find(digest):
+                await self.storage.records.delete(layout.blob_link(self.name, digest))
+
+    async def sync_blobs(self, digests: Collection[Digest]) -> None:
+        """Make durable what was seen: another process may stand between its renames and its fsyncs."""
+        for prefix in {layout.blob_links(self.name, digest.algorithm) for digest in digests}:
+            await self.storage.records.sync(prefix)
+        await self.storage.blobs.sync(digests)
 
     async def _link_blob(self, digest: Digest, size: int) -> None:
         await self.storage.records.put(layout.blob_link(self.name, digest), b"%d\n" % size)
@@ -126,8 +138,8 @@ class Repository:
 
         def renew(document: bytes | None) -> bytes:
             nonlocal record
-            if document:
-                record = msgspec.structs.replace(record, pushed=records.decode_head(document).pushed)
+            pushed = records.decode_head(document).pushed if document else records.now()
+            record = msgspec.structs.replace(record, pushed=pushed)
             return records.encode(record)
 
         async with storage.leases.lease(layout.blob(digest), shared=True):

@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from trow.errors import BlobUnknown, ManifestBlobUnknown
-from trow.oci.digest import ALGORITHMS
 from trow.storage import layout
 
 if TYPE_CHECKING:
@@ -34,12 +33,9 @@ async def require_references(repository: Repository, manifest: Manifest, sparse:
                 missing.append(digest)
     if missing:
         raise ManifestBlobUnknown([{"digest": digest} for digest in missing[:100]])
-    # seen is not yet durable: another process may stand between its rename and its fsync
-    for algorithm in ALGORITHMS:
-        if any(digest.algorithm == algorithm for digest in manifest.blobs):
-            await repository.storage.records.sync(layout.blob_links(repository.name, algorithm))
-        if any(digest.algorithm == algorithm for digest in manifest.manifests):
-            await repository.storage.records.sync(layout.manifests(repository.name, algorithm))
+    await repository.sync_blobs(manifest.blobs)
+    for prefix in {layout.manifests(repository.name, digest.algorithm) for digest in manifest.manifests}:
+        await repository.storage.records.sync(prefix)
 
 
 async def _breathe(count: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
     from contextlib import AbstractAsyncContextManager
 
     from trow.oci.digest import Digest
@@ -91,6 +91,10 @@ class Blobs(Protocol):
 
     async def delete(self, digest: Digest) -> bool: ...
 
+    async def sync(self, digests: Iterable[Digest]) -> None:
+        """Make durable that the blobs seen are there, whoever stored them."""
+        ...
+
 
 class Upload(Protocol):
     """An upload that this caller holds alone, until it leaves the block."""
@@ -112,8 +116,12 @@ class Upload(Protocol):
         """Forget what came after `offset`."""
         ...
 
+    async def verify(self, digest: Digest) -> int:
+        """See that all that arrived is of this digest, durably; its size. Raises DigestInvalid and keeps the upload."""
+        ...
+
     async def commit(self, digest: Digest) -> int:
-        """Verify all that arrived and make it a blob; its size. Raises DigestInvalid and then keeps the upload."""
+        """Make it a blob, verified in any case; its size. Raises DigestInvalid and then keeps the upload."""
         ...
 
     async def cancel(self) -> None:

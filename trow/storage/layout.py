@@ -9,6 +9,7 @@ repositories/<name>/_referrers/<alg>/<hex>/…     one descriptor for each refer
 uploads/…                                        what has arrived so far, and temporary files
 locks/…                                          the fixed set of short locks, and who serves the directory
 private/                                         keys (0700), never in a backup
+imported/<version>                               the data of that earlier Trow came over: how much, and what did not
 format                                           the layout's version
 
 A path component of a repository name can't begin with `_`, so names and keys never meet.
@@ -62,3 +63,7 @@ def referrers(repository: str, subject: Digest) -> str:
 
 def referrer(repository: str, subject: Digest, digest: Digest) -> str:
     return f"{referrers(repository, subject)}{digest.algorithm}-{digest.hex}"
+
+
+def imported(version: str) -> str:
+    return f"imported/{version}"

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shutil
 import stat
 from typing import TYPE_CHECKING
 
 from trow.errors import BlobUnknown, DigestInvalid
-from trow.oci.digest import Digest
+from trow.oci.digest import Digest, new_hasher
 from trow.storage import layout
 from trow.storage.base import StoredBlob
 from trow.storage.filesystem.disk import translated, write_new
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
 
     from trow.storage.base import Blobs
     from trow.storage.filesystem.disk import Disk
     from trow.storage.filesystem.reader import SmallFiles
 
 PIECE = 256 * 1024
+_READ = 1 << 20
+# what a file system, or the kernel's protected_hardlinks, answers where a hard link can't be had
+_NO_HARD_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class FileBlobs:
@@ -60,25 +65,65 @@ class FileBlobs:
         finally:
             os.close(descriptor)
 
-    async def put(self, digest: Digest, content: bytes) -> None:
+    async def put(self, digest: Digest, content: bytes, *, pushed: bool = True) -> None:
         if Digest.of(content, digest.algorithm) != digest:
             raise DigestInvalid({"Digest": digest})
-        await self._disk.run(self._put, digest, content)
+        await self._disk.run(self._put, digest, content, pushed)
 
-    def _put(self, digest: Digest, content: bytes) -> None:
+    def _put(self, digest: Digest, content: bytes, pushed: bool) -> None:
         temporary = self._disk.temporary()
         try:
             write_new(temporary, content)
-            self.place(temporary, digest)
+            self.place(temporary, digest, pushed=pushed)
         except OSError:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
 
-    def place(self, path: str, digest: Digest) -> None:
+    def place(self, path: str, digest: Digest, *, pushed: bool = True) -> None:
         """Make a synced file the blob, durably; blocking. What was there is replaced: a push repairs."""
         os.chmod(path, 0o444)
-        self._disk.place(path, layout.blob(digest), layout.pushed_marker(digest))
+        self._place(path, digest, pushed=pushed)
+
+    def _place(self, path: str, digest: Digest, *, pushed: bool) -> None:
+        self._disk.place(path, layout.blob(digest), *([layout.pushed_marker(digest)] if pushed else []))
+
+    async def adopt(self, path: str, digest: Digest, *, pushed: bool) -> int:
+        """Make a file that is kept elsewhere a blob as well, verified; its size.
+
+        That file keeps its name, its content and its mode: the blob is a hard link to it, or a copy where none can be.
+        Raises BlobUnknown if it isn't there or can't be read, DigestInvalid.
+        """
+        return await self._disk.run(self._adopt, path, digest, pushed)
+
+    def _adopt(self, path: str, digest: Digest, pushed: bool) -> int:
+        there, size = _size(self._disk.path(layout.blob(digest))), _size(path)
+        if there is not None and size in (None, there):  # it came in by a door that verifies
+            if pushed:
+                marker = self._disk.path(layout.pushed_marker(digest))
+                os.close(os.open(marker, os.O_CREAT | os.O_RDONLY | os.O_CLOEXEC, 0o444))
+            self._disk.sync_directory(os.path.dirname(self._disk.path(layout.blob(digest))))
+            return there
+        if size is None:
+            raise BlobUnknown({"Digest": digest})
+        temporary = self._disk.temporary()
+        try:
+            size = _verified(_link_or_copy(path, temporary), digest)
+            self._place(temporary, digest, pushed=pushed)
+        finally:
+            # still there also if it was a link to the very file that is the blob: then a rename does nothing
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+        return size
+
+    async def sync(self, digests: Iterable[Digest]) -> None:
+        directories = {os.path.dirname(self._disk.path(layout.blob(digest))) for digest in digests}
+        if directories:
+            await self._disk.run(self._sync, directories)
+
+    def _sync(self, directories: Iterable[str]) -> None:
+        for directory in directories:
+            self._disk.sync_directory(directory)
 
     async def delete(self, digest: Digest) -> bool:
         return await self._disk.run(self._delete, digest)
@@ -87,6 +132,47 @@ class FileBlobs:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._disk.path(layout.pushed_marker(digest)))
         return self._disk.remove(layout.blob(digest))
+
+
+def _size(path: str) -> int | None:
+    """The size of a regular file, or None."""
+    try:
+        status = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _link_or_copy(path: str, new: str) -> str:
+    os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))  # if it may not be read, the error names it, not the link
+    try:
+        os.link(os.path.realpath(path), new)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINK:
+            raise
+        shutil.copyfile(path, new)
+    return new
+
+
+def _verified(path: str, digest: Digest) -> int:
+    """The size of a file that is of this digest, and synced. Raises BlobUnknown, DigestInvalid."""
+    hasher, size = new_hasher(digest.algorithm), 0
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        try:
+            while piece := os.read(descriptor, _READ):
+                hasher.update(piece)
+                size += len(piece)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            raise BlobUnknown({"Digest": digest}) from error  # what the disk has lost
+        if hasher.hexdigest() != digest.hex:
+            raise DigestInvalid({"Digest": digest})
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return size
 
 
 if TYPE_CHECKING:

@@ -62,7 +62,7 @@ def claim(root: Path) -> Claim:
     try:
         return _claim_for_host(root, _prepare(root))
     except OSError as error:
-        raise ClaimError(_explain(root, error)) from error
+        raise ClaimError(explain(root, error)) from error
 
 
 def _prepare(root: Path) -> float:
@@ -102,13 +102,7 @@ def _check_format(root: Path) -> None:
     try:
         written = (root / "format").read_bytes()
     except FileNotFoundError:
-        for mark, version in (("trow.db", "0.10"), ("manifests", "0.3"), ("scratch", "0.3")):
-            if (root / mark).exists():
-                raise ClaimError(
-                    f"{root} holds data of Trow {version}, which this version does not read; "
-                    "nothing was changed: choose another --data-dir"
-                ) from None
-        return
+        return  # new, or an earlier Trow's: what that one left lies beside ours, and is imported
     try:
         found = msgspec.json.decode(written, type=Format)
     except msgspec.MsgspecError:
@@ -174,7 +168,8 @@ def _boot_id() -> str:
         return socket.gethostname()
 
 
-def _explain(root: Path, error: OSError) -> str:
+def explain(root: Path, error: OSError) -> str:
+    """One line for the operator on what the operating system refused in a data directory."""
     path = Path(error.filename or root)
     reason = (error.strerror or str(error)).lower()
     seen = path.absolute()

@@ -120,9 +120,11 @@ class Disk:
         if len(self._durable) > _KNOWN_DIRECTORIES:
             self._durable.clear()
         while len(directory) > len(self.root) and self._durable.get(directory) != tidied:
+            there = os.path.lexists(directory)
             parent = os.path.dirname(directory)
             self._sync_nearest(parent)
-            self._durable[directory] = tidied
+            if there:
+                self._durable[directory] = tidied
             directory = parent
 
     def _when_tidied(self) -> int:

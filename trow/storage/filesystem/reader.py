@@ -15,7 +15,7 @@ from trow.storage.filesystem.disk import translated
 MEMORY_BYTES = 8 * 1024 * 1024
 _LARGEST = 16 * 1024
 _OVERHEAD = 400
-_YOUNG_NANOSECONDS = 50_000_000
+YOUNG_NANOSECONDS = 2_500_000_000  # some file systems count in seconds
 
 
 class SmallFiles:
@@ -40,7 +40,7 @@ class SmallFiles:
         if (
             content is not None
             and len(content) <= _LARGEST
-            and time.time_ns() - status.st_mtime_ns > _YOUNG_NANOSECONDS
+            and time.time_ns() - status.st_mtime_ns > YOUNG_NANOSECONDS
         ):
             self._remember(path, (status.st_mtime_ns, status.st_ino, status.st_size, content))
         return content

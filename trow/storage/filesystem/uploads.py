@@ -19,196 +19,23 @@ from contextlib import asynccontextmanager
 from threading import Semaphore
 from typing import TYPE_CHECKING
 
-from trow.errors import BlobUploadUnknown, ChunkOutOfOrder, DigestInvalid, RegistryError, StorageFailed, StorageFull
-from trow.oci.digest import ALGORITHMS, new_hasher
-from trow.storage.filesystem.disk import finish, fsync_directory, storage_errors
+from trow.errors import BlobUploadUnknown, ChunkOutOfOrder
+from trow.oci.digest import ALGORITHMS
+from trow.storage.filesystem.disk import fsync_directory, storage_errors
 from trow.storage.filesystem.locks import try_lock
+from trow.storage.filesystem.upload import FileUpload, Progress
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from concurrent.futures import Future
 
-    from trow.oci.digest import Digest, Hasher
-    from trow.storage.base import Upload, Uploads
+    from trow.storage.base import Uploads
     from trow.storage.filesystem.blobs import FileBlobs
     from trow.storage.filesystem.disk import Disk
 
-BATCH = 256 * 1024
-SYNC_AHEAD = 32 * 1024 * 1024
 _SYNCS_AHEAD_AT_ONCE = 2
-_READ_AGAIN = 1 << 20
 _REMEMBERED_HASHES = 1000
 _HELD = "Another request is writing to this upload"
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
-
-
-class _Progress:
-    """How far a running hash has come."""
-
-    __slots__ = ("algorithm", "hasher", "offset")
-
-    def __init__(self, algorithm: str) -> None:
-        self.algorithm = algorithm
-        self.hasher: Hasher = new_hasher(algorithm)
-        self.offset = 0
-
-
-class FileUpload:
-    """`Upload` on a file that is open and locked. At most one batch is being written while the next one gathers.
-
-    The disk is set to work while bytes still arrive: every so often what is written is synced in a thread beside, which
-    halves the time of a large push, since the last sync finds little to do.
-    """
-
-    def __init__(
-        self,
-        disk: Disk,
-        blobs: FileBlobs,
-        ahead: Semaphore,
-        path: str,
-        descriptor: int,
-        progress: _Progress,
-    ) -> None:
-        self._disk = disk
-        self._blobs = blobs
-        self._ahead = ahead
-        self._syncing: Future[None] | None = None
-        self._path = path
-        self._descriptor = descriptor
-        self._written = os.fstat(descriptor).st_size
-        self.progress = progress
-        self._gathered: list[bytes] = []
-        self._weight = 0
-        self._sync_next = self._written + SYNC_AHEAD
-        self._received = self._written
-        self._writing: Future[None] | None = None
-        self.ended = False
-
-    @property
-    def offset(self) -> int:
-        return self._received
-
-    async def write(self, data: bytes) -> None:
-        self._gathered.append(data)
-        self._received += len(data)
-        self._weight += len(data)
-        if self._weight >= BATCH:
-            await self._settle()
-            self._begin_batch()
-
-    async def flush(self) -> int:
-        await self._drain()
-        await self._settle_sync()
-        await self._disk.run(self._sync)
-        return self._written
-
-    async def _drain(self) -> None:
-        await self._settle()
-        if self._gathered:
-            self._begin_batch()
-            await self._settle()
-
-    def _begin_batch(self) -> None:
-        batch, self._gathered, self._weight = self._gathered, [], 0
-        self._writing = self._disk.start(self._append, batch)
-        idle = self._syncing is None or (self._syncing.done() and not self._syncing.exception())
-        if idle and self._written >= self._sync_next:
-            self._sync_next = self._written + SYNC_AHEAD
-            self._syncing = self._disk.start(self._sync_ahead)
-
-    def _sync_ahead(self) -> None:
-        if self._ahead.acquire(blocking=False):  # those who write need threads too
-            try:
-                self._sync()
-            finally:
-                self._ahead.release()
-
-    async def _settle_sync(self) -> None:
-        """Wait for the sync beside, and hear of its failure: the last one would not be told again."""
-        if self._syncing:
-            await finish(self._syncing)
-
-    async def _settle(self) -> None:
-        if self._writing:
-            try:
-                await finish(self._writing)
-            except RegistryError:
-                self._gathered, self._weight, self._received = [], 0, self._written
-                raise
-            finally:
-                self._writing = None
-
-    def _append(self, batch: list[bytes]) -> None:
-        progress = self.progress
-        for data in batch:
-            rest = memoryview(data)
-            while rest:
-                count = os.pwrite(self._descriptor, rest, self._written)
-                if progress.offset == self._written:
-                    progress.hasher.update(rest[:count])
-                    progress.offset += count
-                self._written += count
-                rest = rest[count:]
-
-    def _sync(self) -> None:
-        try:
-            os.fsync(self._descriptor)
-        except OSError:
-            # the kernel may call the lost pages clean from now on: what this file holds can't be trusted again
-            self._unlink()
-            raise
-
-    async def truncate(self, offset: int) -> None:
-        self._gathered, self._weight = [], 0
-        with contextlib.suppress(StorageFull, StorageFailed):  # what failed to be written is forgotten with the rest
-            await self._settle()
-        await self._disk.run(os.ftruncate, self._descriptor, offset)
-        self._received = self._written = offset
-        if self.progress.offset > offset:
-            self.progress = _Progress(self.progress.algorithm)
-
-    async def commit(self, digest: Digest) -> int:
-        await self._drain()
-        if self.progress.algorithm != digest.algorithm:
-            self.progress = _Progress(digest.algorithm)
-        await self._disk.run(self._catch_up)
-        if self.progress.hasher.hexdigest() != digest.hex:
-            raise DigestInvalid({"Digest": digest})
-        await self._settle_sync()
-        await self._disk.run(self._commit, digest)
-        return self._written
-
-    def _catch_up(self) -> None:
-        progress = self.progress
-        while progress.offset < self._written:
-            piece = os.pread(self._descriptor, _READ_AGAIN, progress.offset)
-            if not piece:
-                raise OSError(f"{self._path} is shorter than what was written to it")
-            progress.hasher.update(piece)
-            progress.offset += len(piece)
-
-    def _commit(self, digest: Digest) -> None:
-        self._sync()
-        self._blobs.place(self._path, digest)
-        self.ended = True
-
-    async def cancel(self) -> None:
-        await self._disk.run(self._unlink)
-
-    def _unlink(self) -> None:
-        self.ended = True
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path)
-        fsync_directory(os.path.dirname(self._path))
-
-    async def settle(self) -> None:
-        """End all work on the file; what was gathered but neither flushed nor committed is written, not synced."""
-        if self.ended:
-            self._gathered = []
-        try:
-            await self._drain()
-        finally:
-            await self._settle_sync()
 
 
 class FileUploads:
@@ -219,7 +46,7 @@ class FileUploads:
         self._blobs = blobs
         self._directory = disk.path("uploads")
         self._ahead = Semaphore(_SYNCS_AHEAD_AT_ONCE)
-        self._hashes: OrderedDict[str, tuple[_Progress, int]] = OrderedDict()
+        self._hashes: OrderedDict[str, tuple[Progress, int]] = OrderedDict()
 
     async def create(self, owner: str, algorithm: str) -> str:
         upload_id = str(uuid.uuid4())
@@ -265,11 +92,11 @@ class FileUploads:
             finally:
                 os.close(descriptor)
 
-    def _recall(self, upload_id: str, algorithm: str, descriptor: int) -> _Progress:
+    def _recall(self, upload_id: str, algorithm: str, descriptor: int) -> Progress:
         progress, stamp = self._hashes.pop(upload_id, (None, 0))
-        return progress if progress and os.fstat(descriptor).st_mtime_ns == stamp else _Progress(algorithm)
+        return progress if progress and os.fstat(descriptor).st_mtime_ns == stamp else Progress(algorithm)
 
-    def _remember(self, upload_id: str, progress: _Progress, descriptor: int) -> None:
+    def _remember(self, upload_id: str, progress: Progress, descriptor: int) -> None:
         """Keep the running hash under a time that no write gives a file: if it still bears it, no byte has changed.
 
         Another process may cut the file and write it anew, to the same length.
@@ -341,5 +168,4 @@ def _unlink_if_free(path: str, limit: float) -> bool:
 
 
 if TYPE_CHECKING:
-    _upload: type[Upload] = FileUpload
-    _uploads: type[Uploads] = FileUploads
+    _: type[Uploads] = FileUploads
