@@ -9,6 +9,7 @@ RegistryError
 ├── BlobUploadInvalid 400             BLOB_UPLOAD_INVALID
 │   ├── ChunkOutOfOrder 416           (the body must start where the upload stands)
 │   └── BodyStalled 408
+│       └── BodyBroken 400            (the client hung up, or sent what is no body in HTTP)
 ├── DigestInvalid 400                 DIGEST_INVALID
 ├── ManifestUnknown 404               MANIFEST_UNKNOWN
 ├── ManifestInvalid 400               MANIFEST_INVALID
@@ -109,6 +110,12 @@ class BodyStalled(BlobUploadInvalid):
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         return [(b"connection", b"close")]
+
+
+class BodyBroken(BodyStalled):
+    """Often there is nobody to be answered any more."""
+
+    status, message = 400, "The request's body broke off"
 
 
 class DigestInvalid(RegistryError):

@@ -16,6 +16,7 @@ import resource
 import select
 import signal
 import socket
+import ssl
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ except ImportError:  # no wheel for arm/v7
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from trow.config.model import Config
     from trow.storage.filesystem.claim import Claim
@@ -44,6 +46,7 @@ BACKLOG = 4096
 _CONNECTIONS = 60_000
 _LINGER_SECONDS = 1.0
 _CALM_SECONDS = 1.0
+_HEADER_SECONDS = (5.0, 30.0)
 
 logger = logging.getLogger("trow.server")
 
@@ -68,6 +71,14 @@ def listen(host: str, port: int) -> socket.socket:
         raise ListenError(f"can't listen on {host}:{port}: {reason.lower()}") from error
     listener.setblocking(False)
     return listener
+
+
+def check_certificate(certificate: Path, key: Path) -> None:
+    """Raise ListenError unless the two load and belong together: found in a worker, it would be found for ever."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise ListenError(f"TLS certificate {certificate} with key {key}: {error}") from error
 
 
 class _Embedded(GranianServer):
@@ -162,6 +173,10 @@ class Supervisor:
             if pid == 0:
                 return None
             born = self._workers.pop(pid, None)
+            if not self._announced and self._stopping_since is None:
+                logger.error("worker %d ended (%s) before the server was ready", pid, _ending(status))
+                self._signal_workers(signal.SIGKILL)
+                return 1
             if self._stopping_since is None and born is not None:
                 logger.warning("worker %d ended (%s), starting another", pid, _ending(status))
                 if time.monotonic() - born < _CALM_SECONDS:
@@ -210,7 +225,7 @@ async def _serve(config: Config, listener: socket.socket, ready: int, alive: int
         interface=Interfaces.ASGI,
         websockets=False,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(),
+        http1_settings=HTTP1Settings(header_read_timeout=_header_milliseconds(config)),
         backlog=BACKLOG,
         backpressure=_CONNECTIONS,
         log_level=LogLevels.warning,
@@ -223,6 +238,12 @@ async def _serve(config: Config, listener: socket.socket, ready: int, alive: int
     loop.add_reader(alive, os._exit, 1)
     loop.call_soon(os.write, ready, b".")
     await server.serve()
+
+
+def _header_milliseconds(config: Config) -> int:
+    """How long headers may take; it is also how long a connection may wait for its next request."""
+    least, most = _HEADER_SECONDS
+    return int(min(max(config.limits.stall_seconds, least), most) * 1000)
 
 
 def allow_many_connections() -> None:

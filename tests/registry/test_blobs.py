@@ -135,12 +135,22 @@ async def test_a_mount_that_fails_takes_no_link_of_another_along(
     assert await serves(repository)
 
 
+async def test_a_mount_that_finds_nothing_waits_for_nobody(
+    repository: Repository, other: Repository, storage: Storage
+) -> None:
+    """Clients try it before most pushes, also of what another is pushing at this moment."""
+    async with storage.leases.lease(layout.blob(DIGEST), shared=True):
+        with anyio.fail_after(2):
+            assert not await repository.mount(DIGEST, other)
+
+
 async def test_mount_syncs_what_it_rests_on(repository: Repository, other: Repository, trace: Trace) -> None:
     await push_blob(other, CONTENT)
     trace.clear()
     await repository.mount(DIGEST, other)
-    calls = [(call.name, call.path) for call in trace.of("fsync", "rename")]
-    assert calls[0] == ("fsync", f"repositories/{other.name}/_blobs/sha256")
+    calls = [call.path for call in trace.of("fsync", "create")]
+    before = calls[: next(number for number, path in enumerate(calls) if path.startswith("uploads/"))]
+    assert {f"repositories/{other.name}/_blobs/sha256", f"blobs/sha256/{DIGEST.hex[:2]}"} <= set(before)
     assert trace.unsynced(layout.blob_link(repository.name, DIGEST)) == []
 
 

@@ -51,11 +51,15 @@ def test_what_a_pull_needs_is_read_from_the_whole_record() -> None:
     record = ManifestRecord(media_type="a/b", size=3, pushed=records.now(), annotations={"k": "v"})
     encoded = records.encode(record)
     head = records.decode_head(encoded)
+    assert head
     assert (head.media_type, head.size, head.pushed) == ("a/b", 3, record.pushed)
     assert records.decode_record(encoded) == record
 
 
 def test_a_record_written_by_a_later_version_is_read() -> None:
     more = {"mediaType": "a/b", "size": 3, "pushed": "x", "added": {"later": 1}}
-    assert records.decode_head(msgspec.json.encode(more)).size == 3
-    assert records.decode_record(msgspec.json.encode(more)).subject is None
+    encoded = msgspec.json.encode(more)
+    head, record = records.decode_head(encoded), records.decode_record(encoded)
+    assert head
+    assert record
+    assert (head.size, record.subject) == (3, None)

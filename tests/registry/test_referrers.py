@@ -177,7 +177,7 @@ async def test_pages_are_no_larger_than_a_client_must_take(repository: Repositor
 
 
 async def test_a_page_holds_at_least_one_however_large(repository: Repository) -> None:
-    expected = [await push(repository, artifact(number, size=4_190_000)) for number in range(2)]
+    expected = [await push(repository, artifact(number, size=4_194_200)) for number in range(2)]
     first = await list_referrers(repository, SUBJECT, None, "")
     assert first.last is not None
     second = await list_referrers(repository, SUBJECT, None, first.last)

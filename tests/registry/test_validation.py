@@ -119,4 +119,5 @@ async def test_what_it_saw_is_synced_before_it_says_yes(repository: Repository, 
     assert await missing(repository, child) == []
     assert await missing(repository, index([descriptor(dump(child), OCI_IMAGE, algorithm)])) == []
     synced = {call.path for call in trace.of("fsync")}
+    assert f"blobs/{algorithm}/{Digest.of(EMPTY_JSON, algorithm).hex[:2]}" in synced
     assert synced >= {f"repositories/{repository.name}/{kind}/{algorithm}" for kind in ("_blobs", "_manifests")}

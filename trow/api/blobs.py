@@ -32,10 +32,10 @@ async def get(request: Request, repository: Repository, digest_text: str) -> Res
         return Response(304, headers)
     headers.append((b"content-type", b"application/octet-stream"))
     wanted = request.header(b"range")
-    if wanted and _still_the_same(request, etag):
+    if wanted and request.method == "GET" and _still_the_same(request, etag):
         part = requested_range(wanted, found.size)
         if part:
-            return await _partial(request, repository, digest, found, part, headers)
+            return await _partial(repository, digest, found, part, headers)
     return await _whole(request, repository, digest, found, headers)
 
 
@@ -63,7 +63,6 @@ async def _read(repository: Repository, digest: Digest, found: StoredBlob) -> by
 
 
 async def _partial(
-    request: Request,
     repository: Repository,
     digest: Digest,
     found: StoredBlob,
@@ -72,7 +71,7 @@ async def _partial(
 ) -> Response:
     start, stop = part
     headers.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, found.size)))
-    if request.method == "HEAD" or found.size > IN_ONE_MESSAGE:
+    if found.size > IN_ONE_MESSAGE:
         return StreamResponse(206, headers, repository.storage.blobs.stream(digest, start, stop), stop - start)
     return Response(206, headers, (await _read(repository, digest, found))[start:stop])
 

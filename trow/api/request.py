@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 from urllib.parse import parse_qsl
 
-from trow.errors import BlobUploadInvalid, BodyStalled, QueryInvalid, SizeInvalid, TooLarge
+from trow.errors import BlobUploadInvalid, BodyBroken, BodyStalled, QueryInvalid, SizeInvalid, TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 
 _DRAIN_BYTES = 8 * 1024 * 1024
 _DRAIN_SECONDS = 2.0
-
-
-class ClientGone(Exception):
-    """The client hung up in the middle of its body; there is nobody to answer."""
 
 
 class Request:
@@ -85,7 +81,7 @@ class Request:
         """The body in pieces as they arrive.
 
         Raises:
-            ClientGone: it hung up.
+            BodyBroken: it hung up.
             BodyStalled: nothing came for the time allowed.
         """
         while not self.body_ended:
@@ -93,9 +89,11 @@ class Request:
                 async with asyncio.timeout(self._stall):
                     message = await self._receive()
             except TimeoutError:
+                self.body_ended = True  # no more of it is waited for
                 raise BodyStalled from None
             if message["type"] == "http.disconnect":
-                raise ClientGone
+                self.body_ended = True
+                raise BodyBroken
             event = cast("HTTPRequestEvent", message)
             self.body_ended = not event.get("more_body", False)
             if piece := event.get("body", b""):
@@ -114,21 +112,22 @@ class Request:
             pieces.append(piece)
         return b"".join(pieces)
 
-    async def drain(self) -> None:
-        """Read on a little after an error, so that a client that is still sending gets to see the answer."""
-        if self.body_ended or self.method in ("GET", "HEAD") or self.header(b"expect"):
-            return
+    async def drain(self) -> bool:
+        """Read on a little, so that a client that is still sending gets to see the answer; whether that was all."""
         if not self.header(b"transfer-encoding") and not (self.header(b"content-length") or "0").strip("0"):
-            return
+            return True
+        if self.header(b"expect"):
+            return False
         size = 0
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 async for piece in self.body():
                     size += len(piece)
                     if size > _DRAIN_BYTES:
-                        return
-        except (ClientGone, BodyStalled, TimeoutError):
-            return
+                        return False
+        except (BodyStalled, TimeoutError):
+            return False
+        return True
 
     def matches(self, header: bytes, etag: str) -> bool:
         """Whether a list of entity tags holds this one (RFC 9110 section 13.1.2: weak comparison, `*`)."""

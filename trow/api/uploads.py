@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from trow.api.request import ClientGone, require_whole
+from trow.api.request import require_whole
 from trow.api.response import Response
 from trow.errors import (
     BlobUnknown,
@@ -43,24 +43,23 @@ CHUNK_MIN_LENGTH = b"1048576"
 async def post(request: Request, registry: Registry, repository: Repository, config: Config) -> Response:
     """Begin an upload; or do it all at once with `digest`; or mount a blob from elsewhere."""
     mount, digest_text = request.query("mount"), request.query("digest")
-    if mount is not None and await _mount(request, registry, repository, Digest(mount)):
-        return _created(repository, Digest(mount))
-    digest = Digest(digest_text) if digest_text is not None and mount is None else None
-    asked = request.query("digest-algorithm")
-    algorithm = digest.algorithm if digest else CANONICAL if asked is None else asked
-    if algorithm not in ALGORITHMS:
+    algorithm = request.query("digest-algorithm")
+    if algorithm is not None and algorithm not in ALGORITHMS:
         raise QueryInvalid(
             {"digest-algorithm": algorithm[:64]}, message="Unknown digest algorithm: sha256 and sha512 are known"
         )
+    if mount is not None and await _mount(request, registry, repository, Digest(mount)):
+        return _created(repository, Digest(mount))
+    digest = Digest(digest_text) if digest_text is not None and mount is None else None
     uploads = repository.storage.uploads
-    upload_id = await uploads.create(repository.name, algorithm)
+    upload_id = await uploads.create(repository.name, digest.algorithm if digest else algorithm or CANONICAL)
     if digest is None:
         return _accepted(repository, upload_id, 0, [(b"oci-chunk-min-length", CHUNK_MIN_LENGTH)])
     async with uploads.resume(repository.name, upload_id) as upload:
         try:
             await _receive(request, upload, config)
             await repository.commit(upload, digest)
-        except (RegistryError, ClientGone):
+        except RegistryError:
             await upload.cancel()  # nobody knows its id
             raise
     return _created(repository, digest)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from trow.api import blobs, lists, manifests, uploads
 from trow.api.errors import render
-from trow.api.request import ClientGone, Request
+from trow.api.request import Request
 from trow.api.response import Response, json_response
-from trow.api.routes import Kind, local_name, match, require_method
+from trow.api.routes import READS, Kind, local_name, match, require_method
 
 if TYPE_CHECKING:
     from litestar.types import HTTPScope, Receive, Send
@@ -36,12 +36,10 @@ class Api:
         request = Request(scope, receive, self._config.limits.stall_seconds)
         try:
             response = await self._answer(request)
-        except ClientGone:
-            self._log.request(scope, 499, 0, started)
-            return
-        except Exception as error:  # noqa: BLE001 (everything else becomes an answer)
+        except Exception as error:  # noqa: BLE001 (all become answers)
             response = render(error)
-            await request.drain()
+        if request.method not in READS and not request.body_ended and not await request.drain():
+            response.headers.append((b"connection", b"close"))
         response.headers.extend(self._worker)
         await response(request.method, receive, send)
         self._log.request(scope, response.status, response.length, started)

@@ -6,6 +6,7 @@ Flags of parts that this version does not have are refused by name: an ignored `
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from pathlib import Path
@@ -37,6 +38,12 @@ _STILL_TO_COME = {
         *("--disallow-local-prefixes", "--disallow-local-images"),
     ),
 }
+
+
+_CONTRARY = (
+    ({"--bind"}, {"--host", "--port"}),
+    ({"--no-tls"}, {"--tls", "-c", "--cert", "-k", "--key"}),
+)
 
 
 class UsageError(Exception):
@@ -145,6 +152,8 @@ def _from_environment(parser: argparse.ArgumentParser, words: Sequence[str]) -> 
     typed = {word.partition("=")[0] for word in words} | {
         word[:2] for word in words if word[:1] == "-" and word[:2] != "--"
     }
+    for one, other in _CONTRARY:  # a flag that is typed silences the variables that say the contrary
+        typed |= (other if typed & one else set()) | (one if typed & other else set())
     found = []
     for action in parser._actions:
         for option in action.option_strings:
@@ -166,6 +175,10 @@ def _config(chosen: argparse.Namespace) -> Config:
         value = getattr(chosen, name)
         if value is not None and value < 1:
             raise UsageError(f"--{name.replace('_', '-')}: must be at least 1")
+    if not 0 <= chosen.shutdown_seconds < math.inf:
+        raise UsageError("--shutdown-seconds: must be a number of seconds, 0 or more")
+    if not 0 < chosen.stall_seconds < math.inf:
+        raise UsageError("--stall-seconds: must be a number of seconds, more than 0")
     level = chosen.log_level or _rust_log() or "info"
     return Config(
         listen=_listen(chosen),
@@ -194,7 +207,7 @@ def _listen(chosen: argparse.Namespace) -> Listen:
         raise UsageError("--bind says both address and port: it can't be combined with --host or --port")
     certificate, key = _tls_files(chosen)
     default_port = _TLS_PORT if certificate else _PLAIN_PORT
-    host, port = chosen.host or Listen().host, chosen.port or default_port
+    host, port = chosen.host or Listen().host, default_port if chosen.port is None else chosen.port
     if chosen.bind:
         host, port = _address(chosen.bind, default_port)
     if not 0 <= port < 65536:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from trow import __version__
 from trow.cli.flags import UsageError, complain, parse
 from trow.config.model import MIB
 from trow.legacy.start import import_at_start
-from trow.server import ListenError, Supervisor, allow_many_connections, listen
+from trow.server import ListenError, Supervisor, allow_many_connections, check_certificate, listen
 from trow.storage.filesystem.claim import ClaimError, claim
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def serve(words: Sequence[str]) -> int:
         return 2
     _set_up_logging(config.log_level)
     try:
+        if config.listen.certificate and config.listen.key:
+            check_certificate(config.listen.certificate, config.listen.key)
         listener = listen(config.listen.host, config.listen.port)
         _banner(config, listener.getsockname()[1])
         if dry_run:
@@ -75,8 +78,11 @@ def _shown(host: str) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except OSError:  # whoever read it has gone; the registry goes on
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
 
 
 def _set_up_logging(level: str) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from trow.errors import NameInvalid, StorageBusy
 from trow.legacy import v010, v03
 from trow.legacy.report import Report
-from trow.legacy.repository import RepositoryImport, oldest_times
+from trow.legacy.repository import RepositoryImport
+from trow.legacy.source import oldest_times
 from trow.legacy.target import Target
 from trow.oci.reference import PROXIED, Host, RepositoryName
 from trow.storage import layout
@@ -76,7 +77,6 @@ async def _import(source: Source, storage: Storage, sparse: Sparse, report: Repo
     repositories = list(source.repositories())
     for repository in repositories:
         report.expected += len(oldest_times(source, repository.key))
-        await asyncio.sleep(0)
     unfit: set[Digest] = set()
     for key, name in repositories:
         try:

@@ -7,7 +7,6 @@ its name in the report; the rest comes over. A manifest that is here already was
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import defaultdict
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,6 +14,7 @@ import msgspec
 
 from trow.config.model import Sparse
 from trow.errors import BlobUnknown, DigestInvalid, ManifestInvalid
+from trow.legacy.source import oldest_times
 from trow.oci.digest import Digest
 from trow.oci.manifest import parse_manifest
 from trow.oci.reference import Tag
@@ -35,6 +35,7 @@ _BLOBS_SIDE_BY_SIDE = 8
 _DEEPEST = 16
 MISSING = "it is missing"
 CORRUPT = "its content is of another digest"
+NO_DIGEST = "it is not named by a digest"
 
 
 class _Layer(msgspec.Struct, frozen=True):
@@ -46,21 +47,6 @@ class _Layers(msgspec.Struct, frozen=True):
 
 
 _decode_layers = msgspec.json.Decoder(_Layers).decode
-
-
-def oldest_times(source: Source, key: str) -> dict[str, str]:
-    """Every manifest that a repository names, with the first time it is known to have been named."""
-    times: dict[str, str] = {}
-
-    def note(entry: Entry) -> None:
-        times[entry.digest] = min(entry.time, times.get(entry.digest, entry.time))
-
-    for entry in source.untagged(key):
-        note(entry)
-    for _, entries in source.tags(key):
-        for entry in entries:
-            note(entry)
-    return times
 
 
 class RepositoryImport:
@@ -89,10 +75,11 @@ class RepositoryImport:
 
     async def _named_manifest(self, named: tuple[str, str]) -> None:
         text, time = named
-        try:
-            await self._manifest(Digest(text), time, 0)
-        except DigestInvalid:
-            self._report.leave_out("manifest", f"{self._target.name}@{text}", "it is not named by a digest")
+        digest = _digest(text)
+        if digest:
+            await self._manifest(digest, time, 0)
+        else:
+            self._report.leave_out("manifest", f"{self._target.name}@{text}", NO_DIGEST)
         self._report.looked_at += 1
 
     async def _manifest(self, digest: Digest, time: str, depth: int, *, optional: bool = False) -> bool:
@@ -146,10 +133,11 @@ class RepositoryImport:
         return lacking[0] if lacking else None
 
     async def _held_blob(self, text: str) -> None:
-        try:
-            await self._blob(Digest(text))
-        except DigestInvalid:
-            self._report.leave_out("blob", text, "it is not named by a digest")
+        digest = _digest(text)
+        if digest:
+            await self._blob(digest)
+        else:
+            self._report.leave_out("blob", text, NO_DIGEST)
 
     async def _blob(self, digest: Digest) -> bool:
         """Whether a blob is here now, and this repository serves it."""
@@ -188,9 +176,17 @@ class RepositoryImport:
 
 def _others(manifest: Manifest) -> Iterator[Digest]:
     """Layers that need not be here, since they may be had elsewhere, but were pushed perhaps all the same."""
-    for digest in {layer.digest for layer in _decode_layers(manifest.content).layers or ()} - {*manifest.blobs}:
-        with contextlib.suppress(DigestInvalid):
-            yield Digest(digest)
+    for text in {layer.digest for layer in _decode_layers(manifest.content).layers or ()} - {*manifest.blobs}:
+        digest = _digest(text)
+        if digest:
+            yield digest
+
+
+def _digest(text: str) -> Digest | None:
+    try:
+        return Digest(text)
+    except DigestInvalid:
+        return None
 
 
 async def _side_by_side(items: Iterator[T], step: Callable[[T], Awaitable[None]]) -> None:

@@ -64,6 +64,21 @@ class Source(Protocol):
         ...
 
 
+def oldest_times(source: Source, key: str) -> dict[str, str]:
+    """Every manifest that a repository names, with the first time it is known to have been named."""
+    times: dict[str, str] = {}
+
+    def note(entry: Entry) -> None:
+        times[entry.digest] = min(entry.time, times.get(entry.digest, entry.time))
+
+    for entry in source.untagged(key):
+        note(entry)
+    for _, entries in source.tags(key):
+        for entry in entries:
+            note(entry)
+    return times
+
+
 def proxied_name(host: str, repository: str) -> str:
     """What a repository of another registry is called here: Docker Hub's own images are those of `library`."""
     if host == DOCKER_HUB and "/" not in repository:

@@ -49,6 +49,10 @@ def import_at_start(root: Path, sparse: Sparse, say: Say, complain: Say, beat: C
     if ends:
         say("The import was interrupted; the next start goes on with it")
         return 0
+    if os.WIFSIGNALED(status):
+        complain(
+            f"the import of earlier data was ended by signal {os.WTERMSIG(status)}; the next start goes on with it"
+        )
     return None if status == 0 else 1
 
 

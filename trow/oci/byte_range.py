@@ -7,7 +7,7 @@ import re
 from trow.errors import BlobUploadInvalid, RangeNotSatisfiable
 
 _RANGE = re.compile(r"bytes\s*=\s*(\d{0,19})\s*-\s*(\d{0,19})", re.IGNORECASE | re.ASCII).fullmatch
-_CHUNK = re.compile(r"(?:bytes[ =])?(\d{1,19})-(\d{1,19})(?:/(?:\d{1,19}|\*))?", re.ASCII).fullmatch
+_CHUNK = re.compile(r"(?:bytes[ =])?(\d{1,19})-(\d{1,19})(?:/(\d{1,19}|\*))?", re.ASCII).fullmatch
 
 
 def requested_range(header: str, size: int) -> tuple[int, int] | None:
@@ -42,6 +42,8 @@ def chunk_range(header: str) -> tuple[int, int]:
         BlobUploadInvalid: it is malformed, or ends before it begins.
     """
     match = _CHUNK(header.strip())
-    if not match or int(match.group(2)) < int(match.group(1)):
-        raise BlobUploadInvalid({"Reason": "Invalid Content Range"})
-    return int(match.group(1)), int(match.group(2)) + 1
+    if match:
+        start, last, total = match.groups()
+        if int(start) <= int(last) and (total in (None, "*") or int(last) < int(total)):
+            return int(start), int(last) + 1
+    raise BlobUploadInvalid({"Reason": "Invalid Content Range"})

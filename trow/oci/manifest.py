@@ -119,7 +119,7 @@ def _media_type(document: _Document, declared: str) -> str:
         raise ManifestInvalid({"detail": f"Content-Type is {declared}, mediaType in the manifest is {own}"})
     if own or declared:
         media_type = document.media_type or declared
-        if not _MEDIA_TYPE(media_type):
+        if not _MEDIA_TYPE(media_type) or media_type.startswith("text/"):  # a browser would run it as ours
             raise ManifestInvalid({"detail": f"not a media type: {media_type[:160]}"})
         return media_type
     return OCI_INDEX if document.manifests is not None else OCI_IMAGE

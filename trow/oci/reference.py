@@ -15,9 +15,11 @@ MAX_NAME = 255
 PROXIED = "f/"
 
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"
+_COMPONENTS = re.compile(_COMPONENT).fullmatch
 _NAME = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*").fullmatch
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}").fullmatch
-_HOST = re.compile(r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?").fullmatch
+_LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:.]+\])(?::[0-9]{{1,5}})?").fullmatch
 
 
 class RepositoryName(str):
@@ -43,6 +45,16 @@ class Tag(str):
         if not _TAG(text):
             raise ManifestInvalid({"Tag": text[:160]}, message="Invalid tag")
         return super().__new__(cls, text)
+
+
+def is_tag(text: str) -> bool:
+    """Whether a text can be a tag."""
+    return _TAG(text) is not None
+
+
+def is_component(text: str) -> bool:
+    """Whether a text can be a part of a repository name."""
+    return _COMPONENTS(text) is not None
 
 
 Reference = Tag | Digest

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from trow.errors import DigestInvalid
 from trow.oci.codec import encode_json
 from trow.oci.digest import Digest
 
@@ -46,8 +47,24 @@ class TagEntry(NamedTuple):
 
 
 encode = encode_json
-decode_record = msgspec.json.Decoder(ManifestRecord).decode
-decode_head = msgspec.json.Decoder(ManifestHead).decode
+_record_decoder = msgspec.json.Decoder(ManifestRecord)
+_head_decoder = msgspec.json.Decoder(ManifestHead)
+
+
+def decode_record(document: bytes | None) -> ManifestRecord | None:
+    """A manifest's record; None for one that isn't there or is damaged, so that a push mends it."""
+    try:
+        return _record_decoder.decode(document) if document else None
+    except msgspec.MsgspecError:
+        return None
+
+
+def decode_head(document: bytes | None) -> ManifestHead | None:
+    """As `decode_record`, for a pull."""
+    try:
+        return _head_decoder.decode(document) if document else None
+    except msgspec.MsgspecError:
+        return None
 
 
 def now() -> str:
@@ -57,17 +74,22 @@ def now() -> str:
 
 
 def newest(document: bytes | None) -> TagEntry | None:
-    """What a tag names now."""
-    if not document:
-        return None
-    digest, _, moment = document.partition(b"\n")[0].decode().partition(" ")
-    return TagEntry(Digest(digest), moment)
+    """What a tag names now; None if that can't be read, so that a push mends it."""
+    return _entry(document.partition(b"\n")[0]) if document else None
 
 
 def history(document: bytes | None) -> list[TagEntry]:
     """All that a tag named, newest first."""
-    lines = (document or b"").decode().splitlines()
-    return [TagEntry(Digest(digest), moment) for digest, _, moment in (line.partition(" ") for line in lines)]
+    entries = [_entry(line) for line in (document or b"").splitlines()]
+    return [entry for entry in entries if entry]
+
+
+def _entry(line: bytes) -> TagEntry | None:
+    digest, _, moment = line.partition(b" ")
+    try:
+        return TagEntry(Digest(digest.decode("ascii")), moment.decode("ascii"))
+    except (DigestInvalid, UnicodeDecodeError):
+        return None
 
 
 def tag_document(entries: Sequence[TagEntry]) -> bytes:

@@ -3,6 +3,7 @@ pushes never meet, and the index that older clients keep under the tag `<alg>-<h
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 PAGE_BYTES = 4 * 1024 * 1024
 _ENVELOPE = 200
+_BREATH = 100
 
 
 class ReferrersPage(msgspec.Struct, frozen=True):
@@ -45,7 +47,9 @@ async def list_referrers(
     digests = {name.replace("-", ":", 1) for name in names} | fallback.keys()
     page: list[Descriptor] = []
     size = _ENVELOPE
-    for digest in sorted(digest for digest in digests if digest > after):
+    for count, digest in enumerate(sorted(digest for digest in digests if digest > after)):
+        if count % _BREATH == _BREATH - 1:
+            await asyncio.sleep(0)
         descriptor = await _stored(repository, subject, Digest(digest)) or fallback.get(digest)
         if descriptor is None or (artifact_type is not None and descriptor.artifact_type != artifact_type):
             continue
@@ -61,6 +65,8 @@ async def _stored(repository: Repository, subject: Digest, digest: Digest) -> De
     if document is None or not await repository.holds(digest):
         return None
     record = records.decode_record(document)
+    if record is None:
+        return None
     return Descriptor(
         media_type=record.media_type,
         digest=digest,

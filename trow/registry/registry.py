@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from trow.errors import BlobUnknown, RegistryError
-from trow.oci.reference import RepositoryName
+from trow.oci.reference import PROXIED, RepositoryName, is_component
 from trow.registry.repository import Repository, has_manifests
 from trow.storage import layout
 
@@ -53,11 +53,13 @@ class Registry:
         once, with its slash, as the folder of what lies below.
         """
         children = await self.storage.listing.children(f"{layout.REPOSITORIES}{prefix}")
-        components = [child[:-1] for child in children if child.endswith("/") and not child.startswith("_")]
+        components = [child[:-1] for child in children if child.endswith("/") and is_component(child[:-1])]
         for count, entry in enumerate(sorted([*components, *(f"{component}/" for component in components)])):
             if count % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)
             path = prefix + entry
+            if path == PROXIED:
+                continue  # what is cached of others is not ours to list or to mount
             if path.endswith("/"):
                 if path > after or after.startswith(path):
                     async for name in self._names(path, after):

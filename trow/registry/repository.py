@@ -18,6 +18,7 @@ import msgspec
 
 from trow.errors import BlobUnknown, ManifestUnknown
 from trow.oci.digest import Digest
+from trow.oci.reference import is_tag
 from trow.registry import records
 from trow.registry.records import ManifestRecord, TagEntry
 from trow.storage import layout
@@ -71,12 +72,12 @@ class Repository:
         async with self.storage.leases.lease(layout.blob(digest), shared=True):
             try:
                 size = (await source.blob(digest)).size
-                await source.sync_blobs([digest])
-                await self._link_blob(digest, size)
-                await self.blob(digest)
             except BlobUnknown:
-                pass
-            else:
+                return False
+            await source.sync_blobs([digest])
+            await self._link_blob(digest, size)
+            with contextlib.suppress(BlobUnknown):
+                await self.blob(digest)
                 return True
         await self._unlink_lost_blob(digest)
         return False
@@ -121,8 +122,7 @@ class Repository:
         return bool(head and found and found.size == head.size)
 
     async def _head(self, digest: Digest) -> records.ManifestHead | None:
-        document = await self.storage.records.get(layout.manifest(self.name, digest))
-        return records.decode_head(document) if document else None
+        return records.decode_head(await self.storage.records.get(layout.manifest(self.name, digest)))
 
     async def put_manifest(self, manifest: Manifest, digest: Digest, tags: Sequence[Tag]) -> None:
         """Store a manifest that `validation` has admitted, and let `tags` name it; every part is written anew."""
@@ -138,8 +138,8 @@ class Repository:
 
         def renew(document: bytes | None) -> bytes:
             nonlocal record
-            pushed = records.decode_head(document).pushed if document else records.now()
-            record = msgspec.structs.replace(record, pushed=pushed)
+            before = records.decode_head(document)
+            record = msgspec.structs.replace(record, pushed=before.pushed if before else records.now())
             return records.encode(record)
 
         async with storage.leases.lease(layout.blob(digest), shared=True):
@@ -161,14 +161,14 @@ class Repository:
         await self.storage.records.update(layout.manifest(self.name, digest), remove)
         if document is None:
             raise ManifestUnknown({"Digest": digest})
-        subject = records.decode_record(document).subject
+        record = records.decode_record(document)
         async for tag, entry in self._tag_files():
             if entry and entry.digest == digest:
                 await self._drop_dead_tag(tag, digest)
-        if subject:
+        if record and record.subject:
             async with self.storage.leases.lease(layout.blob(digest)):
                 if not await self._head(digest):  # else it was pushed again meanwhile
-                    await self.storage.records.delete(layout.referrer(self.name, Digest(subject), digest))
+                    await self.storage.records.delete(layout.referrer(self.name, Digest(record.subject), digest))
 
     # --- tags
 
@@ -183,7 +183,7 @@ class Repository:
     async def tags(self, after: str = "", limit: int | None = None) -> list[str]:
         """The names of the tags that sort after `after`, sorted by ASCII, `limit` at most."""
         found: list[str] = []
-        for count, name in enumerate(await self.storage.listing.children(layout.tags(self.name), after)):
+        for count, name in enumerate(await self._tag_names(after)):
             if len(found) == limit:
                 break
             if count % _BREATH == _BREATH - 1:
@@ -220,8 +220,11 @@ class Repository:
             if entry and entry.digest == digest and not await self._head(digest):
                 await self.storage.records.delete(key)
 
+    async def _tag_names(self, after: str = "") -> list[str]:
+        return [name for name in await self.storage.listing.children(layout.tags(self.name), after) if is_tag(name)]
+
     async def _tag_files(self) -> AsyncIterator[tuple[str, TagEntry | None]]:
-        for count, name in enumerate(await self.storage.listing.children(layout.tags(self.name))):
+        for count, name in enumerate(await self._tag_names()):
             if count % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)
             yield name, records.newest(await self.storage.records.get(layout.tag(self.name, name)))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from trow.storage.filesystem.disk import fsync_directory, write_new
+from trow.storage.filesystem.disk import DISK_FULL, fsync_directory, write_new
 from trow.storage.filesystem.locks import try_lock
 
 LAYOUT = 1
@@ -72,17 +72,23 @@ def _prepare(root: Path) -> float:
     for name in _FOLDERS:
         folder = root / name
         _make_folder(folder)
+    new = not (root / "format").exists()
     temporary = root / "uploads" / f"tmp-{os.urandom(8).hex()}"
-    write_new(os.fspath(temporary), msgspec.json.encode(Format(LAYOUT, OLDEST_READER)) + b"\n")
-    now = temporary.stat().st_mtime
+    try:
+        write_new(os.fspath(temporary), msgspec.json.encode(Format(LAYOUT, OLDEST_READER)) + b"\n" if new else b"")
+        now = temporary.stat().st_mtime
+        if new:
+            temporary.rename(root / "format")
+    except OSError as error:
+        if new or error.errno not in DISK_FULL:
+            raise
+        now = time.time()  # reads and deletes go on
+    finally:
+        temporary.unlink(missing_ok=True)
     (root / "private").chmod(0o700)
     for name in _FOLDERS:
         if not os.access(root / name, os.R_OK | os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(root / name))
-    if (root / "format").exists():
-        temporary.unlink()
-    else:
-        temporary.rename(root / "format")
     fsync_directory(os.fspath(root))
     return now
 
@@ -172,6 +178,8 @@ def explain(root: Path, error: OSError) -> str:
     """One line for the operator on what the operating system refused in a data directory."""
     path = Path(error.filename or root)
     reason = (error.strerror or str(error)).lower()
+    if error.errno in DISK_FULL:
+        return f"data directory {root}: {path}: {reason}: make room, or choose another --data-dir"
     seen = path.absolute()
     while not os.path.lexists(seen):
         seen = seen.parent

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 THREADS = 8
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _KNOWN_DIRECTORIES = 20_000
 
 
@@ -119,13 +119,16 @@ class Disk:
         tidied = self._when_tidied()
         if len(self._durable) > _KNOWN_DIRECTORIES:
             self._durable.clear()
+        synced = []
         while len(directory) > len(self.root) and self._durable.get(directory) != tidied:
             there = os.path.lexists(directory)
             parent = os.path.dirname(directory)
             self._sync_nearest(parent)
             if there:
-                self._durable[directory] = tidied
+                synced.append(directory)
             directory = parent
+        for directory in reversed(synced):  # a folder is known once all above it are: another thread may ask
+            self._durable[directory] = tidied
 
     def _when_tidied(self) -> int:
         try:
@@ -176,7 +179,7 @@ async def finish(step: Future[T]) -> T:
 
 def translated(error: OSError) -> RegistryError:
     """The one place where what the operating system says becomes an error of ours."""
-    return StorageFull() if error.errno in _FULL else StorageFailed()
+    return StorageFull() if error.errno in DISK_FULL else StorageFailed()
 
 
 @contextlib.contextmanager

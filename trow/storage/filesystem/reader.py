@@ -37,11 +37,7 @@ class SmallFiles:
         if known and known[0] == status.st_mtime_ns and known[1] == status.st_ino and known[2] == status.st_size:
             return known[3]
         content = read_file(path)
-        if (
-            content is not None
-            and len(content) <= _LARGEST
-            and time.time_ns() - status.st_mtime_ns > YOUNG_NANOSECONDS
-        ):
+        if content is not None and len(content) <= _LARGEST and time.time_ns() - status.st_mtime_ns > YOUNG_NANOSECONDS:
             self._remember(path, (status.st_mtime_ns, status.st_ino, status.st_size, content))
         return content
 

@@ -50,6 +50,8 @@ class FileRecords:
             try:
                 with os.scandir(self._disk.path(prefix)) as entries:
                     for entry in entries:
+                        if entry.name.startswith("."):
+                            continue  # never ours: NFS and file managers leave such files
                         name = entry.name + "/" if entry.is_dir(follow_symlinks=False) else entry.name
                         if name > after:
                             names.append(name)
@@ -62,7 +64,7 @@ class FileRecords:
         with storage_errors():
             try:
                 with os.scandir(self._disk.path(prefix)) as entries:
-                    return next(entries, None) is not None
+                    return any(not entry.name.startswith(".") for entry in entries)
             except (FileNotFoundError, NotADirectoryError):
                 return False
 

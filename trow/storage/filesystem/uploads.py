@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _SYNCS_AHEAD_AT_ONCE = 2
 _REMEMBERED_HASHES = 1000
+_OURS = re.compile(r"tmp-.*|[0-9a-f-]{36}\.\w+\.\w+").fullmatch
 _HELD = "Another request is writing to this upload"
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 
@@ -122,6 +123,8 @@ class FileUploads:
         limit = time.time() - older_than
         with os.scandir(self._directory) as entries:
             for entry in entries:
+                if not _OURS(entry.name):
+                    continue  # Trow 0.10 kept uploads here too
                 with contextlib.suppress(OSError):  # gone since, or not ours to remove: the others are
                     if entry.stat(follow_symlinks=False).st_mtime < limit and _unlink_if_free(entry.path, limit):
                         removed += 1
