@@ -6,6 +6,7 @@ Times are RFC 3339 in UTC with nanoseconds, all of one length, so that they comp
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -84,6 +85,7 @@ def history(document: bytes | None) -> list[TagEntry]:
     return [entry for entry in entries if entry]
 
 
+@lru_cache(4096)
 def _entry(line: bytes) -> TagEntry | None:
     digest, _, moment = line.partition(b" ")
     try:
