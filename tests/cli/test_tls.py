@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import http.client
-import shutil
+import ipaddress
 import ssl
-import subprocess
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.support.command import assert_one_line, trow
 from tests.support.documents import Blob
@@ -18,31 +22,38 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
+EC = "EC"
+RSA = "RSA"
 
 
-def make_certificate(folder: Path, *key: str) -> tuple[Path, Path]:
+def make_certificate(folder: Path, kind: str) -> tuple[Path, Path]:
+    """A certificate for localhost that signs itself, and its key: PKCS#8 for EC, PKCS#1 for RSA."""
     folder.mkdir(parents=True, exist_ok=True)
-    certificate, private = folder / "domain.crt", folder / "domain.key"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-newkey", *key),
-            *("-keyout", str(private), "-out", str(certificate)),
-        ],
-        check=True,
-        capture_output=True,
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+    if kind == EC:
+        key, form = ec.generate_private_key(ec.SECP256R1()), PrivateFormat.PKCS8
+    else:
+        key, form = rsa.generate_private_key(65537, 2048), PrivateFormat.TraditionalOpenSSL
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=2))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
     )
+    certificate, private = folder / "domain.crt", folder / "domain.key"
+    certificate.write_bytes(made.public_bytes(Encoding.PEM))
+    private.write_bytes(key.private_bytes(Encoding.PEM, form, NoEncryption()))
     return certificate, private
-
-
-EC = ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
-RSA = ("rsa:2048",)
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return make_certificate(tmp_path_factory.mktemp("tls") / "certs", *EC)
+    return make_certificate(tmp_path_factory.mktemp("tls") / "certs", EC)
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +125,8 @@ def test_a_blob_goes_in_and_out_over_tls(server: Server, certificate: tuple[Path
 
 
 @pytest.mark.parametrize("key", [EC, RSA], ids=["EC", "RSA"])
-def test_the_flags_of_trow_0_3_serve_tls(tmp_path: Path, key: tuple[str, ...]) -> None:
-    certificate, private = make_certificate(tmp_path, *key)
+def test_the_flags_of_trow_0_3_serve_tls(tmp_path: Path, key: str) -> None:
+    certificate, private = make_certificate(tmp_path, key)
 
     with running(tmp_path / "data", "-c", str(certificate), "-k", str(private)) as server:
         context = ssl.create_default_context(cafile=str(certificate))
@@ -125,13 +136,13 @@ def test_the_flags_of_trow_0_3_serve_tls(tmp_path: Path, key: tuple[str, ...]) -
 
 @pytest.mark.parametrize("broken", ["certificate", "key", "pair"])
 def test_files_that_are_no_certificate_are_said_in_one_line(tmp_path: Path, broken: str) -> None:
-    certificate, private = make_certificate(tmp_path / "one", *EC)
+    certificate, private = make_certificate(tmp_path / "one", EC)
     if broken == "certificate":
         certificate.write_text("garbage")
     elif broken == "key":
         private.write_text("garbage")
     else:
-        _, private = make_certificate(tmp_path / "two", *EC)
+        _, private = make_certificate(tmp_path / "two", EC)
 
     words = ("--bind", "127.0.0.1:0", "--data-dir", str(tmp_path / "data"), "--tls", f"{certificate},{private}")
     result = trow(*words)
