@@ -35,9 +35,9 @@ from tests.clients import (
     sandbox,
     skopeo,
 )
-from tests.clients.program import Failed, Missing
+from tests.clients.program import Missing
 from tests.clients.registry import Registry
-from tests.clients.report import Report, say
+from tests.clients.report import FAILURES, Report, say
 from tests.clients.stage import SUITES, Stage, trow
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def perform(names: list[str], roots: dict[str, debian.Root], builds: golang.Buil
         for family in names:
             try:
                 FAMILIES[family](stage)
-            except (Missing, Failed) as failure:
-                stage.report.miss(family, str(failure))
+            except (Missing, *FAILURES) as failure:
+                stage.report.miss(family, f"{type(failure).__name__}: {failure}")
         return stage.report
 
 

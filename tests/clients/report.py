@@ -7,6 +7,7 @@ import dataclasses
 import sys
 import textwrap
 import time
+import traceback
 from typing import TYPE_CHECKING
 
 from tests.clients.program import Failed, shorten
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from tests.clients.program import Program
 
 _WIDTH = 78
+# What goes wrong with a client or a registry, as opposed to with this suite.
+FAILURES = (Failed, AssertionError, OSError, ValueError, LookupError)
 
 
 def say(line: str) -> None:
@@ -59,11 +62,12 @@ class Report:
         row = self._rows.setdefault((client.name, client.version), _Row(client=client.name, version=client.version))
         try:
             yield
-        except (Failed, AssertionError, OSError, ValueError, LookupError) as failure:
+        except (*FAILURES, NameError) as failure:  # a name that an earlier check failed to give
             row.failed.append(did)
             self._tell("FAILED", client, did, began)
-            what = str(failure) or "it is not as it should be"
-            lines = (*shorten(f"{type(failure).__name__}: {what}", 20), *shorten(self._log()[logged:], 12))
+            where = traceback.extract_tb(failure.__traceback__)[-1]
+            at = f"{where.filename.rpartition('/')[2]}:{where.lineno}: {where.line}"
+            lines = (at, *shorten(f"{type(failure).__name__}: {failure}", 20), *shorten(self._log()[logged:], 12))
             say("\n".join(f"       | {line}" for line in lines))
         else:
             row.did.append(did)
@@ -72,7 +76,8 @@ class Report:
     def miss(self, family: str, why: str) -> None:
         """A family of clients that can't be had, or one of its programs."""
         say(f"FAILED {family}: {why}")
-        self._rows.setdefault((family, "missing"), _Row(client=family, version="missing")).failed.append("runs")
+        row = self._rows.setdefault((family, "missing"), _Row(client=family, version="missing"))
+        row.failed.append("could not be tried")
 
     def _tell(self, result: str, client: Program, did: str, began: float) -> None:
         say(f"{result} {client.name} {client.version} {did} ({time.monotonic() - began:.1f} s)")
