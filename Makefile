@@ -10,7 +10,7 @@ LOCK := $(BIN)/uv pip compile --quiet --system-certs --universal --python-versio
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format crash conformance clients lock clean
+.PHONY: help install run test check format crash conformance clients bench lock clean
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -41,6 +41,9 @@ conformance: .venv/dev.stamp ## Run the official OCI conformance suite (needs Go
 
 clients: .venv/dev.stamp ## Let docker, containerd, podman, helm and others push and pull (needs Debian, Go, root)
 	$(BIN)/python -m tests.clients $(ARGS)
+
+bench: .venv/dev.stamp ## Compare its speed with other registries on this machine (needs Debian, Go, root)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 lock: .venv/dev.stamp ## Pin again what pyproject.toml asks for (UPGRADE=1: the newest of everything)
 	@$(LOCK) pyproject.toml --group dev --output-file requirements/dev.txt
