@@ -65,7 +65,7 @@ FIRST = ("skopeo", "buildah")
 def perform(names: list[str], roots: dict[str, debian.Root], builds: golang.Builds) -> Report:
     """Every family on one server, which began with nothing."""
     with (
-        tempfile.TemporaryDirectory(prefix="trow-clients-") as name,
+        tempfile.TemporaryDirectory(prefix="tc-") as name,
         trow(Path(name) / "data") as server,
     ):
         folder = Path(name) / "work"

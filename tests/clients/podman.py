@@ -22,7 +22,8 @@ def make(stage: Stage, suite: str) -> Program:
     podman = stage.debian(suite, "podman", "podman")
     place = stage.place(podman)
     return podman.with_flags(
-        *(f"--root={place / 'root'}", f"--runroot={place / 'run'}", "--storage-driver=overlay"),
+        # podman 4 takes no run root of more than 50 characters
+        *(f"--root={place / 'root'}", f"--runroot={stage.folder / podman.version}", "--storage-driver=overlay"),
         *("--cgroup-manager=cgroupfs", "--events-backend=none"),
     )
 
