@@ -61,8 +61,8 @@ class Imported:
     def path(self, digest: str) -> Path:
         return self.root / layout.blob(Digest(digest))
 
-    def pushed(self, digest: str) -> bool:
-        return (self.root / layout.pushed_marker(Digest(digest))).exists()
+    def cached(self, digest: str) -> bool:
+        return (self.root / layout.cached_marker(Digest(digest))).exists()
 
     def left_out(self) -> list[str]:
         """What each version's import has left out, sorted."""

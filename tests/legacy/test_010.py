@@ -162,8 +162,8 @@ async def test_a_proxied_repository_keeps_its_host(v010: Trow010, importing: Imp
     assert await imported.tag("f/docker.io/library/nginx", "v1") == digests[0]
     assert await imported.tag("f/ghcr.io/x", "v1") == digests[2]
     assert (v010.root / "repositories/f/localhost:5000/x/_tags/v1").exists()
-    assert not any(imported.pushed(digest) for digest in digests)
-    assert not imported.pushed(digest_of(b"f/ghcr.io/x 0"))
+    assert all(imported.cached(digest) for digest in digests)
+    assert imported.cached(digest_of(b"f/ghcr.io/x 0"))
 
 
 async def test_a_proxied_index_comes_with_the_children_that_were_asked_for(v010: Trow010, importing: Importing) -> None:

@@ -144,8 +144,10 @@ async def test_a_mount_that_finds_nothing_waits_for_nobody(
             assert not await repository.mount(DIGEST, other)
 
 
-async def test_mount_syncs_what_it_rests_on(repository: Repository, other: Repository, trace: Trace) -> None:
-    await push_blob(other, CONTENT)
+async def test_mount_syncs_what_it_rests_on(
+    repository: Repository, other: Repository, opening: Opening, trace: Trace
+) -> None:
+    await push_blob(elsewhere(other, opening), CONTENT)
     trace.clear()
     await repository.mount(DIGEST, other)
     calls = [call.path for call in trace.of("fsync", "create")]

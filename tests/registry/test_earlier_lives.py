@@ -20,12 +20,12 @@ from trow.storage import layout
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from multiprocessing.connection import Connection
 
     from tests.storage.peer import Opening
     from tests.storage.tracing import Trace
-    from trow.storage.base import Records, Storage
+    from trow.storage.base import Change, Records, Storage
 
 DOCUMENT = numbered(1)
 DIGEST = Digest.of(dump(DOCUMENT))
@@ -138,10 +138,11 @@ class Overtaken:
         self.get, self.put, self.delete, self.sync = records.get, records.put, records.delete, records.sync
         self._update, self._stale = records.update, stale
 
-    async def update(self, key: str, change: Callable[[bytes | None], bytes | None]) -> None:
-        if "/_manifests/" in key:
-            change(self._stale)
-        await self._update(key, change)
+    async def update(self, changes: Mapping[str, Change]) -> None:
+        for key, change in changes.items():
+            if "/_manifests/" in key:
+                change(self._stale)
+        await self._update(changes)
 
 
 async def test_a_tag_that_is_set_while_a_delete_clears_tags_away_is_kept(

@@ -83,8 +83,8 @@ async def test_put_writes_every_part_again_and_the_record_last_but_for_tags(
         trace.clear()
         await push(repository, DOCUMENT, "a", "b")
         assert [call.more for call in trace.of("rename")] == [
-            layout.referrer(repository.name, SUBJECT, DIGEST),
             layout.blob(DIGEST),
+            layout.referrer(repository.name, SUBJECT, DIGEST),
             layout.manifest(repository.name, DIGEST),
             layout.tag(repository.name, "a"),
             layout.tag(repository.name, "b"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.registry.steps import push, push_blob
+from tests.registry.steps import elsewhere, push, push_blob
 from tests.support.documents import (
     DOCKER_FOREIGN,
     EMPTY_JSON,
@@ -29,6 +29,7 @@ from trow.storage import layout
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.storage.peer import Opening
     from tests.storage.tracing import Trace
     from trow.registry.repository import Repository
 
@@ -111,13 +112,20 @@ async def test_no_more_than_a_hundred_missing_digests_are_told(repository: Repos
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-async def test_what_it_saw_is_synced_before_it_says_yes(repository: Repository, trace: Trace, algorithm: str) -> None:
-    await push_blob(repository, EMPTY_JSON, algorithm)
+async def test_what_another_process_pushed_is_synced_before_it_says_yes(
+    repository: Repository, opening: Opening, trace: Trace, algorithm: str
+) -> None:
+    other = elsewhere(repository, opening)
+    await push_blob(other, EMPTY_JSON, algorithm)
     child = image(EMPTY_JSON, algorithm=algorithm)
-    await push(repository, child, algorithm=algorithm)
+    await push(other, child, algorithm=algorithm)
+    parent = index([descriptor(dump(child), OCI_IMAGE, algorithm)])
     trace.clear()
-    assert await missing(repository, child) == []
-    assert await missing(repository, index([descriptor(dump(child), OCI_IMAGE, algorithm)])) == []
+    for instance in (other, repository, repository):
+        assert await missing(instance, child) == []
+        assert await missing(instance, parent) == []
+        if instance is other:  # it synced all of that itself, and nobody has touched it since
+            assert trace.of("fsync") == []
     synced = {call.path for call in trace.of("fsync")}
     assert f"blobs/{algorithm}/{Digest.of(EMPTY_JSON, algorithm).hex[:2]}" in synced
     assert synced >= {f"repositories/{repository.name}/{kind}/{algorithm}" for kind in ("_blobs", "_manifests")}

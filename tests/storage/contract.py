@@ -68,12 +68,12 @@ class RecordsContract:
             return None if document == b"second" else b"second" if document else b"first"
 
         for expected in (b"first", b"second", None):
-            await storage.records.update(KEY, change)
+            await storage.records.update({KEY: change})
             assert await storage.records.get(KEY) == expected
         assert seen == [None, b"first", b"second"]
 
     async def test_update_that_removes_what_is_not_there_is_nothing(self, storage: Storage) -> None:
-        await storage.records.update(KEY, lambda _: None)
+        await storage.records.update({KEY: lambda _: None})
         assert await storage.records.get(KEY) is None
 
     async def test_update_that_fails_changes_nothing_and_holds_nothing(self, storage: Storage) -> None:
@@ -82,8 +82,8 @@ class RecordsContract:
 
         await storage.records.put(KEY, b"before")
         with pytest.raises(LookupError):
-            await storage.records.update(KEY, fail)
-        await storage.records.update(KEY, lambda document: (document or b"") + b" after")
+            await storage.records.update({KEY: fail})
+        await storage.records.update({KEY: lambda document: (document or b"") + b" after"})
         assert await storage.records.get(KEY) == b"before after"
 
     async def test_no_update_of_many_tasks_is_lost(self, storage: Storage, opening: Opening) -> None:
@@ -130,11 +130,11 @@ class RecordsContract:
 
     async def test_what_is_synced_is_still_there(self, storage: Storage, opening: Opening) -> None:
         await opening().records.put(KEY, b"x")
-        await storage.records.sync(FOLDER)
+        await storage.records.sync([KEY])
         assert await storage.records.get(KEY) == b"x"
 
     async def test_sync_of_what_is_not_there_is_no_error(self, storage: Storage) -> None:
-        await storage.records.sync("repositories/never/_tags/")
+        await storage.records.sync(["repositories/never/_tags/latest"])
 
 
 class ListingContract:
@@ -187,7 +187,7 @@ class ListingContract:
 
 
 async def _add_line(storage: Storage, line: str) -> None:
-    await storage.records.update(KEY, lambda document: (document or b"") + line.encode() + b"\n")
+    await storage.records.update({KEY: lambda document: (document or b"") + line.encode() + b"\n"})
 
 
 async def _lines(storage: Storage) -> set[str]:

@@ -84,7 +84,7 @@ class LeasesContract:
         other = opening()
         async with anyio.create_task_group() as tasks, storage.leases.lease(KEY):
             await storage.records.put(KEY, b"held")
-            tasks.start_soon(other.records.update, KEY, lambda document: (document or b"") + b" and updated")
+            tasks.start_soon(other.records.update, {KEY: lambda document: (document or b"") + b" and updated"})
             await anyio.sleep(0.05)
             assert await storage.records.get(KEY) == b"held"
         assert await storage.records.get(KEY) == b"held and updated"

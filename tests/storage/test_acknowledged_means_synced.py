@@ -32,7 +32,7 @@ async def test_a_record_is_synced_with_all_its_parents(storage: Storage, trace: 
 async def test_a_replaced_record_is_synced_again(storage: Storage, trace: Trace) -> None:
     await storage.records.put(KEY, b"x")
     trace.clear()
-    await storage.records.update(KEY, lambda _: b"y")
+    await storage.records.update({KEY: lambda _: b"y"})
     assert [call.more for call in trace.of("rename")] == [KEY]
     assert trace.unsynced(KEY) == []
 
@@ -92,13 +92,28 @@ async def test_a_record_beside_one_that_another_instance_put_is_synced(
 async def test_a_put_blob_is_synced(storage: Storage, trace: Trace) -> None:
     await storage.blobs.put(DIGEST, CONTENT)
     assert trace.unsynced(layout.blob(DIGEST)) == []
-    assert trace.unsynced(layout.pushed_marker(DIGEST)) == []
 
 
-async def test_a_new_upload_is_synced(storage: Storage, trace: Trace) -> None:
-    await storage.uploads.create("owner", "sha256")
+async def test_a_new_upload_is_synced_with_the_first_bytes_in_it(storage: Storage, trace: Trace) -> None:
+    upload_id = await storage.uploads.create("owner", "sha256")
+    async with storage.uploads.resume("owner", upload_id) as upload:
+        await upload.write(CONTENT)
+        await upload.flush()
     (made,) = trace.of("create")
     assert trace.unsynced(made.path) == []
+
+
+async def test_what_another_process_began_and_filled_is_synced_where_it_lies(
+    storage: Storage, opening: Opening, trace: Trace
+) -> None:
+    upload_id = await storage.uploads.create("owner", "sha256")
+    async with opening().uploads.resume("owner", upload_id) as upload:
+        await upload.write(CONTENT)
+    (made,) = trace.of("create")
+    trace.clear()
+    async with storage.uploads.resume("owner", upload_id) as upload:
+        await upload.flush()
+    assert [call.path for call in trace.of("fsync")] == [made.path, "uploads"]
 
 
 async def test_a_flush_syncs_all_that_was_written(storage: Storage, trace: Trace) -> None:
@@ -107,8 +122,9 @@ async def test_a_flush_syncs_all_that_was_written(storage: Storage, trace: Trace
         for size in (10, 600_000, 1):
             await upload.write(bytes(size))
             await upload.flush()
-            names = [call.name for call in trace.of("pwrite", "fsync")]
+            names = [call.name for call in trace.of("pwrite", "fsync") if call.path != "uploads"]
             assert names[-2:] == ["pwrite", "fsync"]
+    assert [call.path for call in trace.of("fsync")].count("uploads") == 1
 
 
 @pytest.mark.parametrize("flushed", [True, False])
@@ -120,7 +136,6 @@ async def test_a_committed_blob_is_synced(storage: Storage, trace: Trace, *, flu
             await upload.flush()
         await upload.commit(DIGEST)
         assert trace.unsynced(layout.blob(DIGEST)) == []
-        assert trace.unsynced(layout.pushed_marker(DIGEST)) == []
 
 
 async def test_an_upload_that_a_killed_process_wrote_is_synced_before_it_is_committed(
@@ -159,7 +174,7 @@ async def test_sync_makes_durable_what_another_has_not_synced_yet_with_its_paren
 ) -> None:
     (root / KEY).parent.mkdir(parents=True)
     (root / KEY).write_bytes(b"of a process that has renamed, and not yet synced")
-    await storage.records.sync("repositories/a/b/_tags/")
+    await storage.records.sync([KEY])
     synced = [call.path for call in trace.of("fsync")]
     assert synced[:4] == ["repositories/a/b/_tags", "repositories/a/b", "repositories/a", "repositories"]
 

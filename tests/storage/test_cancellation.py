@@ -43,8 +43,8 @@ def adding(line: bytes) -> Callable[[bytes | None], bytes]:
 
 async def test_a_cancelled_update_does_not_undo_the_next_one(storage: Storage, opening: Opening, trace: Trace) -> None:
     trace.slow("rename", 1, SLOW_SECONDS)
-    await cancelled_soon(lambda: storage.records.update(KEY, adding(b"cancelled\n")))
-    await opening().records.update(KEY, adding(b"kept\n"))
+    await cancelled_soon(lambda: storage.records.update({KEY: adding(b"cancelled\n")}))
+    await opening().records.update({KEY: adding(b"kept\n")})
     await anyio.sleep(SLOW_SECONDS)
     assert b"kept\n" in (await storage.records.get(KEY) or b"")
 
@@ -170,6 +170,6 @@ async def test_a_cancelled_stream_closes_its_file_when_nobody_reads_it(storage: 
 
 async def test_a_lease_is_to_be_had_again_after_a_slow_cancelled_update(storage: Storage, trace: Trace) -> None:
     trace.slow("fsync", 1, SLOW_SECONDS)
-    await cancelled_soon(lambda: storage.records.update(KEY, adding(b"x")))
+    await cancelled_soon(lambda: storage.records.update({KEY: adding(b"x")}))
     await anyio.sleep(SLOW_SECONDS)
     assert await can_take(storage, KEY)

@@ -11,6 +11,7 @@ import pytest
 from tests.storage.contract_blobs import CONTENT, DIGEST, commit, streamed
 from trow.errors import BlobUnknown
 from trow.storage import layout
+from trow.storage.filesystem.blobs import FileBlobs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,15 +61,10 @@ async def test_its_file_is_told_for_the_server_to_send(storage: Storage, blob: P
     assert await storage.blobs.find(DIGEST) == (len(CONTENT), str(blob))
 
 
-@pytest.mark.parametrize("door", ["put", "commit"])
-async def test_a_marker_says_that_it_was_pushed_before_it_is_there(storage: Storage, trace: Trace, door: str) -> None:
-    await (storage.blobs.put(DIGEST, CONTENT) if door == "put" else commit(storage, CONTENT))
-    made = [call.path if call.name == "create" else call.more for call in trace.of("create", "rename")]
-    assert made[-2:] == [layout.pushed_marker(DIGEST), layout.blob(DIGEST)]
-
-
 async def test_a_deleted_blob_takes_its_marker_along(root: Path, storage: Storage) -> None:
-    await storage.blobs.put(DIGEST, CONTENT)
+    blobs = storage.blobs
+    assert isinstance(blobs, FileBlobs)
+    await blobs.put(DIGEST, CONTENT, cached=True)
     await storage.blobs.delete(DIGEST)
     assert list((root / "blobs").iterdir()) == []
 

@@ -39,8 +39,8 @@ async def test_calls_that_may_wait_for_the_disk_are_made_in_threads(
         await upload.truncate(100)
     await finish(opening(), upload_id)
     assert await streamed(storage, DIGEST, 0, len(CONTENT)) == CONTENT
-    await storage.records.update("repositories/a/_tags/x", lambda _: b"x")
-    await storage.records.sync("repositories/a/_tags/")
+    await storage.records.update({"repositories/a/_tags/x": lambda _: b"x"})
+    await storage.records.sync(["repositories/a/_tags/x"])
     await storage.records.delete("repositories/a/_tags/x")
     await storage.blobs.delete(DIGEST)
     await storage.uploads.sweep(-1)

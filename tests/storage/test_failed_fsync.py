@@ -135,10 +135,16 @@ async def test_a_sync_that_fails_beside_the_writing_is_heard_of(
         await storage.uploads.offset("owner", upload_id)
 
 
-async def test_an_upload_whose_beginning_could_not_be_synced_is_not_begun(storage: Storage, trace: Trace) -> None:
-    trace.fail("fsync", 1, errno.EIO)
-    with pytest.raises(StorageFailed):
-        await storage.uploads.create("owner", "sha256")
+async def test_bytes_of_an_upload_whose_name_could_not_be_synced_are_not_acknowledged(
+    storage: Storage, trace: Trace
+) -> None:
+    upload_id = await storage.uploads.create("owner", "sha256")
+    for _ in range(2):
+        trace.fail("fsync", 2, errno.EIO)
+        async with storage.uploads.resume("owner", upload_id) as upload:
+            await upload.write(b"x")
+            with pytest.raises(StorageFailed):
+                await upload.flush()
 
 
 async def test_a_delete_that_could_not_be_synced_is_not_acknowledged(storage: Storage, trace: Trace) -> None:

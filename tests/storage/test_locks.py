@@ -33,7 +33,7 @@ def files(directory: Path) -> dict[str, int]:
 async def everything(storage: Storage, number: int) -> None:
     """Something of every kind, put and removed again."""
     key = f"repositories/r{number}/_tags/t"
-    await storage.records.update(key, lambda _: b"x")
+    await storage.records.update({key: lambda _: b"x"})
     await storage.records.delete(key)
     content = str(number).encode()
     async with storage.leases.lease(f"blobs/sha256/{number}", shared=True):
@@ -88,7 +88,7 @@ async def test_who_never_gets_a_turn_is_told_that_the_storage_is_busy(
             async with storage.leases.lease(KEY):
                 pytest.fail("two hold it")
         with pytest.raises(StorageBusy):
-            await storage.records.update(KEY, lambda _: b"x")
+            await storage.records.update({KEY: lambda _: b"x"})
     assert await storage.records.get(KEY) is None
 
 
@@ -128,7 +128,7 @@ async def test_keys_that_meet_in_a_file_still_exclude(storage: Storage) -> None:
     )
     async with storage.leases.lease(KEY):
         assert not await can_take(storage, twin)
-    await storage.records.update(twin, lambda _: b"x")
+    await storage.records.update({twin: lambda _: b"x"})
     assert await storage.records.get(twin) == b"x"
 
 

@@ -91,9 +91,9 @@ async def _import(source: Source, storage: Storage, sparse: Sparse, report: Repo
 def _target(name: str, storage: Storage) -> Target:
     """The repository of that name. Raises NameInvalid."""
     if not name.startswith(PROXIED):
-        return Target(RepositoryName(name), storage, pushed=True)
+        return Target(RepositoryName(name), storage, cached=False)
     host, _, repository = name.removeprefix(PROXIED).partition("/")
-    return Target(f"{PROXIED}{Host(host)}/{RepositoryName(repository)}", storage, pushed=False)
+    return Target(f"{PROXIED}{Host(host)}/{RepositoryName(repository)}", storage, cached=True)
 
 
 @contextlib.asynccontextmanager

@@ -56,7 +56,7 @@ class RepositoryImport:
         self._source = source
         self._target = target
         # of what is only proxied, the children of an index came one by one, when they were asked for
-        self._sparse = sparse if target.pushed or sparse is Sparse.ALL else Sparse.INDEXES
+        self._sparse = sparse if not target.cached or sparse is Sparse.ALL else Sparse.INDEXES
         self._report = report
         self._unfit = unfit
         self._times: dict[str, str] = {}

@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 class Target:
     """One repository; `pushed` says that cache eviction must keep away from its content."""
 
-    def __init__(self, name: str, storage: Storage, *, pushed: bool) -> None:
+    def __init__(self, name: str, storage: Storage, *, cached: bool) -> None:
         self.name = name
-        self.pushed = pushed
+        self.cached = cached
         self._storage = storage
         self._blobs = cast("FileBlobs", storage.blobs)  # what lies in a directory comes over within a directory
 
     async def link(self, digest: Digest, path: Path) -> int:
         """Serve a blob that lies at `path`; its size. Raises BlobUnknown, DigestInvalid."""
         async with self._storage.leases.lease(layout.blob(digest), shared=True):
-            size = await self._blobs.adopt(os.fspath(path), digest, pushed=self.pushed)
+            size = await self._blobs.adopt(os.fspath(path), digest, cached=self.cached)
             await self._storage.records.put(layout.blob_link(self.name, digest), b"%d\n" % size)
         return size
 
@@ -63,8 +63,8 @@ class Target:
         async with storage.leases.lease(layout.blob(digest), shared=True):
             if manifest.subject:
                 await storage.records.put(layout.referrer(self.name, manifest.subject, digest), record)
-            await self._blobs.put(digest, manifest.content, pushed=self.pushed)
-            await storage.records.update(layout.manifest(self.name, digest), lambda there: there or record)
+            await self._blobs.put(digest, manifest.content, cached=self.cached)
+            await storage.records.update({layout.manifest(self.name, digest): lambda there: there or record})
 
     async def name_all(self, tag: Tag, entries: Sequence[TagEntry]) -> None:
         """Let a tag have named manifests that are here, newest first."""
@@ -78,14 +78,13 @@ class Target:
 
         there = await self._storage.records.get(key)
         if change(there) != there:
-            await self._storage.records.update(key, change)
+            await self._storage.records.update({key: change})
 
     async def sync(self) -> None:
         """Make durable what an earlier round, which was cut off, may have left undone."""
         manifests = [layout.manifests(self.name, algorithm) for algorithm in ALGORITHMS]
         for prefix in (*manifests, layout.tags(self.name)):
-            if await self._storage.listing.any(prefix):
-                await self._storage.records.sync(prefix)
+            await self._storage.records.sync([prefix + name for name in await self._storage.listing.children(prefix)])
 
 
 def merged(there: Sequence[TagEntry], old: Sequence[TagEntry]) -> list[TagEntry]:

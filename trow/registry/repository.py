@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
     from trow.oci.manifest import Manifest
     from trow.oci.reference import Reference, RepositoryName, Tag
-    from trow.storage.base import Storage, StoredBlob, Upload
+    from trow.storage.base import Change, Storage, StoredBlob, Upload
 
+SMALL = 1024 * 1024
 _BREATH = 100
 
 
@@ -55,17 +56,17 @@ class Repository:
         link = await self.storage.records.get(layout.blob_link(self.name, digest))
         if link is not None:
             found = await self.storage.blobs.find(digest)
-            if found and b"%d\n" % found.size == link:
+            if found and _link(found.size) == link:
                 return found
         raise BlobUnknown({"Digest": digest})
 
     async def commit(self, upload: Upload, digest: Digest) -> None:
         """Make an upload a blob of this repository. Raises DigestInvalid and then keeps the upload."""
-        size = await upload.verify(digest)
+        if upload.offset > SMALL:
+            await upload.verify(digest)  # it takes time, and nobody needs to be kept out meanwhile
         # a link to nothing is invisible; with the blob's rename, not before, the upload is gone and the blob served
         async with self.storage.leases.lease(layout.blob(digest), shared=True):
-            await self._link_blob(digest, size)
-            await upload.commit(digest)
+            await upload.commit(digest, {layout.blob_link(self.name, digest): _link(upload.offset)})
 
     async def mount(self, digest: Digest, source: Repository) -> bool:
         """Serve from here what `source` holds; whether it did."""
@@ -75,7 +76,7 @@ class Repository:
             except BlobUnknown:
                 return False
             await source.sync_blobs([digest])
-            await self._link_blob(digest, size)
+            await self.storage.records.put(layout.blob_link(self.name, digest), _link(size))
             with contextlib.suppress(BlobUnknown):
                 await self.blob(digest)
                 return True
@@ -90,12 +91,8 @@ class Repository:
 
     async def sync_blobs(self, digests: Collection[Digest]) -> None:
         """Make durable what was seen: another process may stand between its renames and its fsyncs."""
-        for prefix in {layout.blob_links(self.name, digest.algorithm) for digest in digests}:
-            await self.storage.records.sync(prefix)
+        await self.storage.records.sync(layout.blob_link(self.name, digest) for digest in digests)
         await self.storage.blobs.sync(digests)
-
-    async def _link_blob(self, digest: Digest, size: int) -> None:
-        await self.storage.records.put(layout.blob_link(self.name, digest), b"%d\n" % size)
 
     async def delete_blob(self, digest: Digest) -> None:
         """Serve it from here no longer. Raises BlobUnknown."""
@@ -142,13 +139,21 @@ class Repository:
             record = msgspec.structs.replace(record, pushed=before.pushed if before else records.now())
             return records.encode(record)
 
+        def name(document: bytes | None) -> bytes:
+            entries = records.history(document)
+            if entries and entries[0].digest == digest and entries[0].time >= record.pushed:
+                return records.tag_document(entries)
+            # never before the manifest's own time, even if the clock was set back since
+            return records.tag_document([TagEntry(digest, max(records.now(), record.pushed)), *entries])
+
+        changes: dict[str, Change] = {}
+        if manifest.subject:
+            changes[layout.referrer(self.name, manifest.subject, digest)] = lambda _: records.encode(record)
+        changes[layout.manifest(self.name, digest)] = renew
+        changes.update((layout.tag(self.name, tag), name) for tag in tags)
         async with storage.leases.lease(layout.blob(digest), shared=True):
-            if manifest.subject:
-                await storage.records.put(layout.referrer(self.name, manifest.subject, digest), records.encode(record))
             await storage.blobs.put(digest, manifest.content)
-            await storage.records.update(layout.manifest(self.name, digest), renew)
-        for tag in tags:
-            await self._set_tag(tag, digest, record.pushed)
+            await storage.records.update(changes)
 
     async def delete_manifest(self, digest: Digest) -> None:
         """Remove a manifest, then the tags and the referrer's descriptor that pointed to it. Raises ManifestUnknown."""
@@ -158,7 +163,7 @@ class Repository:
             nonlocal document
             document = found
 
-        await self.storage.records.update(layout.manifest(self.name, digest), remove)
+        await self.storage.records.update({layout.manifest(self.name, digest): remove})
         if document is None:
             raise ManifestUnknown({"Digest": digest})
         record = records.decode_record(document)
@@ -201,17 +206,7 @@ class Repository:
     async def delete_tag(self, tag: Tag) -> None:
         """Remove a tag; the manifest stays. Raises ManifestUnknown."""
         await self._named(tag)
-        await self.storage.records.update(layout.tag(self.name, tag), lambda _: None)
-
-    async def _set_tag(self, tag: Tag, digest: Digest, pushed: str) -> None:
-        def change(document: bytes | None) -> bytes:
-            entries = records.history(document)
-            if entries and entries[0].digest == digest and entries[0].time >= pushed:
-                return records.tag_document(entries)
-            # never before the manifest's own time, even if the clock was set back since
-            return records.tag_document([TagEntry(digest, max(records.now(), pushed)), *entries])
-
-        await self.storage.records.update(layout.tag(self.name, tag), change)
+        await self.storage.records.update({layout.tag(self.name, tag): lambda _: None})
 
     async def _drop_dead_tag(self, tag: str, digest: Digest) -> None:
         key = layout.tag(self.name, tag)
@@ -240,6 +235,11 @@ class Repository:
         return any(
             [await listing.any(f"{layout.REPOSITORIES}{self.name}/_blobs/{name}") for name in ("sha256/", "sha512/")]
         )
+
+
+def _link(size: int) -> bytes:
+    """The document of a link to a blob of this size."""
+    return b"%d\n" % size
 
 
 async def has_manifests(storage: Storage, name: str) -> bool:

@@ -34,8 +34,7 @@ async def require_references(repository: Repository, manifest: Manifest, sparse:
     if missing:
         raise ManifestBlobUnknown([{"digest": digest} for digest in missing[:100]])
     await repository.sync_blobs(manifest.blobs)
-    for prefix in {layout.manifests(repository.name, digest.algorithm) for digest in manifest.manifests}:
-        await repository.storage.records.sync(prefix)
+    await repository.storage.records.sync(layout.manifest(repository.name, digest) for digest in manifest.manifests)
 
 
 async def _breathe(count: int) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from trow.oci.digest import Digest
+
+    Change = Callable[[bytes | None], bytes | None]
 
 
 class Records(Protocol):
@@ -26,10 +28,11 @@ class Records(Protocol):
         """Store it, whether or not one was there."""
         ...
 
-    async def update(self, key: str, change: Callable[[bytes | None], bytes | None]) -> None:
-        """Replace what is there by what `change` makes of it (None: remove it), alone among all processes.
+    async def update(self, changes: Mapping[str, Change]) -> None:
+        """Replace each document by what its change makes of it (None: remove it), alone among all processes.
 
-        `change` may be called again if somebody else was faster. Raises StorageBusy if it never gets a turn.
+        In the order given, so that none is seen without those before it. A change is called with the document or None,
+        in any thread, and again if somebody else was faster. Raises StorageBusy if it never gets a turn.
         """
         ...
 
@@ -37,8 +40,8 @@ class Records(Protocol):
         """Remove it; whether it was there."""
         ...
 
-    async def sync(self, prefix: str) -> None:
-        """Make durable that the documents seen directly under `prefix` are there, whoever wrote them."""
+    async def sync(self, keys: Iterable[str]) -> None:
+        """Make durable that the documents seen are there, whoever wrote them."""
         ...
 
 
@@ -120,8 +123,11 @@ class Upload(Protocol):
         """See that all that arrived is of this digest, durably; its size. Raises DigestInvalid and keeps the upload."""
         ...
 
-    async def commit(self, digest: Digest) -> int:
-        """Make it a blob, verified in any case; its size. Raises DigestInvalid and then keeps the upload."""
+    async def commit(self, digest: Digest, documents: Mapping[str, bytes] = ...) -> int:
+        """Make it a blob, verified in any case, and put these records: none is missing once it is a blob; its size.
+
+        Raises DigestInvalid and then keeps the upload and puts nothing.
+        """
         ...
 
     async def cancel(self) -> None:

@@ -1,7 +1,7 @@
 """The tree of keys, one for every driver; the only place that spells one.
 
 blobs/<alg>/<first two>/<hex>                    content, immutable, shared by all repositories
-blobs/<alg>/<first two>/<hex>.pushed             somebody pushed it: cache eviction keeps away
+blobs/<alg>/<first two>/<hex>.cached             it came from another registry, and nobody has pushed it here
 repositories/<name>/_manifests/<alg>/<hex>       ManifestRecord; the commit point of a manifest
 repositories/<name>/_blobs/<alg>/<hex>           the blob's size: this repository may serve it
 repositories/<name>/_tags/<tag>                  lines "<digest> <time>", newest first: the tag and its history
@@ -29,8 +29,8 @@ def blob(digest: Digest) -> str:
     return f"blobs/{digest.algorithm}/{digest.hex[:2]}/{digest.hex}"
 
 
-def pushed_marker(digest: Digest) -> str:
-    return blob(digest) + ".pushed"
+def cached_marker(digest: Digest) -> str:
+    return blob(digest) + ".cached"
 
 
 def manifests(repository: str, algorithm: str) -> str:

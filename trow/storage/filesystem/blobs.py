@@ -13,10 +13,10 @@ from trow.errors import BlobUnknown, DigestInvalid
 from trow.oci.digest import Digest, new_hasher
 from trow.storage import layout
 from trow.storage.base import StoredBlob
-from trow.storage.filesystem.disk import translated, write_new
+from trow.storage.filesystem.disk import Move, storage_errors, translated, write_new
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
     from trow.storage.base import Blobs
     from trow.storage.filesystem.disk import Disk
@@ -65,43 +65,52 @@ class FileBlobs:
         finally:
             os.close(descriptor)
 
-    async def put(self, digest: Digest, content: bytes, *, pushed: bool = True) -> None:
+    async def put(self, digest: Digest, content: bytes, *, cached: bool = False) -> None:
         if Digest.of(content, digest.algorithm) != digest:
             raise DigestInvalid({"Digest": digest})
-        await self._disk.run(self._put, digest, content, pushed)
+        await self._disk.run(self._put, digest, content, cached)
 
-    def _put(self, digest: Digest, content: bytes, pushed: bool) -> None:
+    def _put(self, digest: Digest, content: bytes, cached: bool) -> None:
         temporary = self._disk.temporary()
         try:
             write_new(temporary, content)
-            self.place(temporary, digest, pushed=pushed)
+            os.chmod(temporary, 0o444)
+            self._place(temporary, digest, cached=cached)
         except OSError:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
 
-    def place(self, path: str, digest: Digest, *, pushed: bool = True) -> None:
-        """Make a synced file the blob, durably; blocking. What was there is replaced: a push repairs."""
+    def place(self, path: str, digest: Digest, documents: Mapping[str, bytes]) -> None:
+        """Make a synced file the blob, after these records; blocking. What was there is replaced: a push repairs."""
         os.chmod(path, 0o444)
-        self._place(path, digest, pushed=pushed)
+        self._unmark(digest)
+        self._disk.write(documents, Move(path, layout.blob(digest)))
 
-    def _place(self, path: str, digest: Digest, *, pushed: bool) -> None:
-        self._disk.place(path, layout.blob(digest), *([layout.pushed_marker(digest)] if pushed else []))
+    def _place(self, path: str, digest: Digest, *, cached: bool) -> None:
+        """As `place`; what is only cached makes no cached blob of one that was pushed."""
+        marked = cached and not os.path.lexists(self._disk.path(layout.blob(digest)))
+        if not cached:
+            self._unmark(digest)
+        self._disk.place([Move(path, layout.blob(digest), layout.cached_marker(digest) if marked else None)])
 
-    async def adopt(self, path: str, digest: Digest, *, pushed: bool) -> int:
+    def _unmark(self, digest: Digest) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._disk.path(layout.cached_marker(digest)))
+
+    async def adopt(self, path: str, digest: Digest, *, cached: bool) -> int:
         """Make a file that is kept elsewhere a blob as well, verified; its size.
 
         That file keeps its name, its content and its mode: the blob is a hard link to it, or a copy where none can be.
         Raises BlobUnknown if it isn't there or can't be read, DigestInvalid.
         """
-        return await self._disk.run(self._adopt, path, digest, pushed)
+        return await self._disk.run(self._adopt, path, digest, cached)
 
-    def _adopt(self, path: str, digest: Digest, pushed: bool) -> int:
+    def _adopt(self, path: str, digest: Digest, cached: bool) -> int:
         there, size = _size(self._disk.path(layout.blob(digest))), _size(path)
         if there is not None and size in (None, there):  # it came in by a door that verifies
-            if pushed:
-                marker = self._disk.path(layout.pushed_marker(digest))
-                os.close(os.open(marker, os.O_CREAT | os.O_RDONLY | os.O_CLOEXEC, 0o444))
+            if not cached:
+                self._unmark(digest)
             self._disk.sync_directory(os.path.dirname(self._disk.path(layout.blob(digest))))
             return there
         if size is None:
@@ -109,7 +118,7 @@ class FileBlobs:
         temporary = self._disk.temporary()
         try:
             size = _verified(_link_or_copy(path, temporary), digest)
-            self._place(temporary, digest, pushed=pushed)
+            self._place(temporary, digest, cached=cached)
         finally:
             # still there also if it was a link to the very file that is the blob: then a rename does nothing
             with contextlib.suppress(FileNotFoundError):
@@ -117,20 +126,16 @@ class FileBlobs:
         return size
 
     async def sync(self, digests: Iterable[Digest]) -> None:
-        directories = {os.path.dirname(self._disk.path(layout.blob(digest))) for digest in digests}
-        if directories:
-            await self._disk.run(self._sync, directories)
-
-    def _sync(self, directories: Iterable[str]) -> None:
-        for directory in directories:
-            self._disk.sync_directory(directory)
+        with storage_errors():
+            unsynced = self._disk.unsynced(map(layout.blob, digests))
+        if unsynced:
+            await self._disk.run(self._disk.sync, unsynced)
 
     async def delete(self, digest: Digest) -> bool:
         return await self._disk.run(self._delete, digest)
 
     def _delete(self, digest: Digest) -> bool:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._disk.path(layout.pushed_marker(digest)))
+        self._unmark(digest)
         return self._disk.remove(layout.blob(digest))
 
 

@@ -13,12 +13,12 @@ import itertools
 import os
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from trow.errors import RegistryError, StorageFailed, StorageFull
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
 T = TypeVar("T")
@@ -26,6 +26,18 @@ T = TypeVar("T")
 THREADS = 8
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _KNOWN_DIRECTORIES = 20_000
+_KNOWN_FILES = 10_000
+
+
+Identity = tuple[int, int, int]
+
+
+class Move(NamedTuple):
+    """A synced file, the key that it shall have, and that of an empty file which must be there before it."""
+
+    source: str
+    key: str
+    companion: str | None = None
 
 
 class Disk:
@@ -36,6 +48,7 @@ class Disk:
         self._threads = ThreadPoolExecutor(THREADS, "disk")
         self._counter = itertools.count()
         self._durable: dict[str, int] = {}
+        self._lasting: dict[str, Identity] = {}
         self._tidied = self.path("locks/tidied")
 
     def path(self, key: str) -> str:
@@ -53,43 +66,71 @@ class Disk:
         """A path for a new temporary file; they live only in `uploads/`, where they are swept."""
         return self.path(f"uploads/tmp-{os.getpid()}-{next(self._counter)}-{os.urandom(4).hex()}")
 
-    def place(self, source: str, key: str, *companion: str) -> None:
-        """Rename a synced file into the tree, durably, beside an empty `companion` file made first."""
-        target = self.path(key)
-        directory = os.path.dirname(target)
-        ours = os.stat(source).st_ino
-        existed = os.path.lexists(target)
+    def place(self, moves: Iterable[Move]) -> None:
+        """Rename files into the tree one after the other, then make all of that durable."""
+        placed: dict[str, Identity] = {}
+        new = []
+        try:
+            for move in moves:
+                target, ours = self.path(move.key), _identity(move.source)
+                existed = os.path.lexists(target)
+                self._move(move, target)
+                if not existed:
+                    new.append(target)
+                placed[target] = ours
+            # together at the end: the journal that the first one writes holds all the renames
+            for directory in dict.fromkeys(map(os.path.dirname, placed)):
+                self.sync_directory(directory)
+        except OSError:
+            for target in new:  # nobody may see, and rely on, what may not last
+                with contextlib.suppress(OSError):
+                    if _identity(target) == placed[target]:
+                        os.unlink(target)
+            raise
+        self._remember(placed)
+
+    def _move(self, move: Move, target: str) -> None:
         for attempt in itertools.count():
             try:
-                for name in companion:
-                    os.close(os.open(self.path(name), os.O_CREAT | os.O_RDONLY | os.O_CLOEXEC, 0o444))
-                os.rename(source, target)
+                if move.companion:
+                    os.close(os.open(self.path(move.companion), os.O_CREAT | os.O_RDONLY | os.O_CLOEXEC, 0o444))
+                os.rename(move.source, target)
                 break
             except FileNotFoundError:
-                if attempt > 100 or not os.path.lexists(source):
+                if attempt > 100 or not os.path.lexists(move.source):
                     raise
                 # the directory was never there, or somebody tidied it away between two steps of ours
                 with contextlib.suppress(FileNotFoundError, FileExistsError):
-                    os.makedirs(directory, exist_ok=True)
+                    os.makedirs(os.path.dirname(target), exist_ok=True)
+
+    def write(self, documents: Mapping[str, bytes], *moves: Move) -> None:
+        """Replace whole files, and then place others, durably; each is there only with all before it."""
+        temporaries = [Move(self.temporary(), key) for key in documents]
         try:
-            self.sync_directory(directory)
+            for move in temporaries:
+                write_new(move.source, documents[move.key])
+            self.place([*temporaries, *moves])
         except OSError:
-            if not existed:  # nobody may see, and rely on, what may not last
+            for move in temporaries:
                 with contextlib.suppress(OSError):
-                    if os.lstat(target).st_ino == ours:
-                        os.unlink(target)
+                    os.unlink(move.source)
             raise
 
-    def write(self, key: str, document: bytes) -> None:
-        """Replace a whole file, durably."""
-        temporary = self.temporary()
-        try:
-            write_new(temporary, document)
-            self.place(temporary, key)
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+    def unsynced(self, keys: Iterable[str]) -> list[str]:
+        """Those that this process did not make durable itself, as they are now; a look at each, no more."""
+        return [key for key in keys if self._lasting.get(self.path(key)) != _identity(self.path(key))]
+
+    def sync(self, keys: Iterable[str]) -> None:
+        """Make durable that the files of these keys are there, whoever put them there."""
+        seen = {path: _identity(path) for path in map(self.path, keys)}
+        for directory in dict.fromkeys(map(os.path.dirname, seen)):
+            self.sync_directory(directory)
+        self._remember(seen)
+
+    def _remember(self, files: Mapping[str, Identity]) -> None:
+        if len(self._lasting) > _KNOWN_FILES:
+            self._lasting.clear()
+        self._lasting.update(files)
 
     def remove(self, key: str) -> bool:
         """Unlink durably, then tidy away directories that became empty."""
@@ -189,6 +230,15 @@ def storage_errors() -> Iterator[None]:
         yield
     except OSError as error:
         raise translated(error) from error
+
+
+def _identity(path: str) -> Identity:
+    """What tells a file from any other that is given its name; none that is there has that of one that isn't."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return (0, 0, 0)
+    return (status.st_ino, status.st_mtime_ns, status.st_size)
 
 
 def write_new(path: str, document: bytes) -> None:

@@ -12,14 +12,14 @@ import os
 import random
 import time
 import zlib
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from trow.errors import StorageBusy
 from trow.storage.filesystem.disk import storage_errors
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
     from pathlib import Path
 
 SLOTS = 128
@@ -42,10 +42,24 @@ class FileLocks:
     def __init__(self, directory: Path) -> None:
         self._directory = os.fspath(directory)
 
+    def _path(self, key: str) -> str:
+        return f"{self._directory}/{key.partition('/')[0]}-{zlib.crc32(key.encode()) % SLOTS:02x}"
+
+    @asynccontextmanager
+    async def leases(self, keys: Iterable[str]) -> AsyncIterator[None]:
+        """Several alone, taken in the order of the files: so no two who want the same ones wait for each other."""
+        async with AsyncExitStack() as held:
+            for path in sorted({self._path(key) for key in keys}):
+                await held.enter_async_context(self._hold(path, shared=False))
+            yield
+
     @asynccontextmanager
     async def lease(self, key: str, *, shared: bool = False) -> AsyncIterator[None]:
-        family = key.partition("/")[0]
-        path = f"{self._directory}/{family}-{zlib.crc32(key.encode()) % SLOTS:02x}"
+        async with self._hold(self._path(key), shared=shared):
+            yield
+
+    @asynccontextmanager
+    async def _hold(self, path: str, *, shared: bool) -> AsyncIterator[None]:
         with storage_errors():
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:

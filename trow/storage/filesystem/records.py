@@ -6,11 +6,12 @@ import os
 from typing import TYPE_CHECKING
 
 from trow.storage.filesystem.disk import storage_errors
+from trow.storage.filesystem.reader import read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable, Mapping
 
-    from trow.storage.base import Listing, Records
+    from trow.storage.base import Change, Listing, Records
     from trow.storage.filesystem.disk import Disk
     from trow.storage.filesystem.locks import FileLocks
     from trow.storage.filesystem.reader import SmallFiles
@@ -28,21 +29,27 @@ class FileRecords:
         return self._files.read(self._disk.path(key))
 
     async def put(self, key: str, document: bytes) -> None:
-        await self._disk.run(self._disk.write, key, document)
+        await self._disk.run(self._disk.write, {key: document})
 
-    async def update(self, key: str, change: Callable[[bytes | None], bytes | None]) -> None:
-        async with self._locks.lease(key):
-            document = change(await self.get(key))
+    async def update(self, changes: Mapping[str, Change]) -> None:
+        async with self._locks.leases(changes):
+            await self._disk.run(self._update, changes)
+
+    def _update(self, changes: Mapping[str, Change]) -> None:
+        documents = {key: change(read_file(self._disk.path(key))) for key, change in changes.items()}
+        self._disk.write({key: document for key, document in documents.items() if document is not None})
+        for key, document in documents.items():
             if document is None:
-                await self.delete(key)
-            else:
-                await self.put(key, document)
+                self._disk.remove(key)
 
     async def delete(self, key: str) -> bool:
         return await self._disk.run(self._disk.remove, key)
 
-    async def sync(self, prefix: str) -> None:
-        await self._disk.run(self._disk.sync_directory, self._disk.path(prefix.rstrip("/")))
+    async def sync(self, keys: Iterable[str]) -> None:
+        with storage_errors():
+            unsynced = self._disk.unsynced(keys)
+        if unsynced:
+            await self._disk.run(self._disk.sync, unsynced)
 
     async def children(self, prefix: str, after: str = "") -> list[str]:
         names = []

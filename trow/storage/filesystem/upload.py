@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from trow.errors import DigestInvalid, StorageFailed, StorageFull
@@ -11,6 +12,7 @@ from trow.oci.digest import new_hasher
 from trow.storage.filesystem.disk import finish, fsync_directory
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from concurrent.futures import Future
     from threading import Semaphore
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 BATCH = 256 * 1024
 SYNC_AHEAD = 32 * 1024 * 1024
+NO_DOCUMENTS: Mapping[str, bytes] = MappingProxyType({})
 _READ_AGAIN = 1 << 20
 
 
@@ -50,6 +53,8 @@ class FileUpload:
         path: str,
         descriptor: int,
         progress: Progress,
+        *,
+        listed: bool,
     ) -> None:
         self._disk = disk
         self._blobs = blobs
@@ -59,6 +64,7 @@ class FileUpload:
         self._descriptor = descriptor
         self._written = os.fstat(descriptor).st_size
         self.progress = progress
+        self.listed = listed
         self._gathered: list[bytes] = []
         self._weight = 0
         self._sync_next = self._written + SYNC_AHEAD
@@ -81,10 +87,28 @@ class FileUpload:
             self._begin_batch()
 
     async def flush(self) -> int:
-        await self._drain()
-        await self._settle_sync()
-        await self._disk.run(self._sync)
+        await self._finish(self._sync)
+        if not self.listed:
+            await self._disk.run(fsync_directory, os.path.dirname(self._path))
+            self.listed = True
         return self._written
+
+    async def _finish(self, step: Callable[..., None], *args: object) -> None:
+        """Write what is gathered and take `step` in the same thread: changing threads costs more than a write."""
+        await self._settle()
+        await self._settle_sync()
+        batch, self._gathered, self._weight = self._gathered, [], 0
+        try:
+            await self._disk.run(self._append_and, batch, step, *args)
+        except BaseException:
+            self._gathered, self._weight = [], 0
+            raise
+        finally:
+            self._received = self._written
+
+    def _append_and(self, batch: list[bytes], step: Callable[..., None], *args: object) -> None:
+        self._append(batch)
+        step(*args)
 
     async def _drain(self) -> None:
         await self._settle()
@@ -153,22 +177,27 @@ class FileUpload:
             self.progress = Progress(self.progress.algorithm)
 
     async def verify(self, digest: Digest) -> int:
-        await self._drain()
-        if self.progress.algorithm != digest.algorithm:
-            self.progress = Progress(digest.algorithm)
-        await self._disk.run(self._catch_up)
-        if self.progress.hasher.hexdigest() != digest.hex:
-            raise DigestInvalid({"Digest": digest})
-        await self._settle_sync()
-        await self._disk.run(self._sync)
-        self._verified = digest
+        await self._finish(self._verify, digest)
         return self._written
 
-    async def commit(self, digest: Digest) -> int:
-        if self._verified != digest:
-            await self.verify(digest)
-        await self._disk.run(self._place, digest)
+    def _verify(self, digest: Digest) -> None:
+        if self.progress.algorithm != digest.algorithm:
+            self.progress = Progress(digest.algorithm)
+        self._catch_up()
+        if self.progress.hasher.hexdigest() != digest.hex:
+            raise DigestInvalid({"Digest": digest})
+        self._sync()
+        self._verified = digest
+
+    async def commit(self, digest: Digest, documents: Mapping[str, bytes] = NO_DOCUMENTS) -> int:
+        await self._finish(self._commit, digest, documents)
         return self._written
+
+    def _commit(self, digest: Digest, documents: Mapping[str, bytes]) -> None:
+        if self._verified != digest:
+            self._verify(digest)
+        self._blobs.place(self._path, digest, documents)
+        self.ended = True
 
     def _catch_up(self) -> None:
         progress = self.progress
@@ -178,10 +207,6 @@ class FileUpload:
                 raise OSError(f"{self._path} is shorter than what was written to it")
             progress.hasher.update(piece)
             progress.offset += len(piece)
-
-    def _place(self, digest: Digest) -> None:
-        self._blobs.place(self._path, digest)
-        self.ended = True
 
     async def cancel(self) -> None:
         await self._disk.run(self._unlink)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from trow.errors import BlobUploadUnknown, ChunkOutOfOrder
 from trow.oci.digest import ALGORITHMS
-from trow.storage.filesystem.disk import fsync_directory, storage_errors
+from trow.storage.filesystem.disk import storage_errors
 from trow.storage.filesystem.locks import try_lock
 from trow.storage.filesystem.upload import FileUpload, Progress
 
@@ -47,16 +47,14 @@ class FileUploads:
         self._blobs = blobs
         self._directory = disk.path("uploads")
         self._ahead = Semaphore(_SYNCS_AHEAD_AT_ONCE)
-        self._hashes: OrderedDict[str, tuple[Progress, int]] = OrderedDict()
+        self._hashes: OrderedDict[str, tuple[Progress, int, bool]] = OrderedDict()
 
     async def create(self, owner: str, algorithm: str) -> str:
         upload_id = str(uuid.uuid4())
-        await self._disk.run(self._create, self._path(owner, upload_id, algorithm))
+        path = self._path(owner, upload_id, algorithm)
+        with storage_errors():  # nothing is in it yet that could be lost: the first flush makes it last
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644))
         return upload_id
-
-    def _create(self, path: str) -> None:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o644))
-        fsync_directory(self._directory)
 
     def _path(self, owner: str, upload_id: str, algorithm: str) -> str:
         return f"{self._directory}/{upload_id}.{algorithm}.{hashlib.sha256(owner.encode()).hexdigest()[:16]}"
@@ -78,8 +76,8 @@ class FileUploads:
                 raise ChunkOutOfOrder({"Reason": _HELD}, offset=offset)
             if not _names(path, descriptor):
                 raise BlobUploadUnknown({"UUID": upload_id})
-            progress = self._recall(upload_id, algorithm, descriptor)
-            upload = FileUpload(self._disk, self._blobs, self._ahead, path, descriptor, progress)
+            progress, listed = self._recall(upload_id, algorithm, descriptor)
+            upload = FileUpload(self._disk, self._blobs, self._ahead, path, descriptor, progress, listed=listed)
         except BaseException:
             os.close(descriptor)
             raise
@@ -89,15 +87,18 @@ class FileUploads:
             try:
                 await upload.settle()
                 if not upload.ended:
-                    self._remember(upload_id, upload.progress, descriptor)
+                    self._remember(upload_id, upload, descriptor)
             finally:
                 os.close(descriptor)
 
-    def _recall(self, upload_id: str, algorithm: str, descriptor: int) -> Progress:
-        progress, stamp = self._hashes.pop(upload_id, (None, 0))
-        return progress if progress and os.fstat(descriptor).st_mtime_ns == stamp else Progress(algorithm)
+    def _recall(self, upload_id: str, algorithm: str, descriptor: int) -> tuple[Progress, bool]:
+        """The running hash, if it still holds, and whether the file is known to be durably in its directory."""
+        progress, stamp, listed = self._hashes.pop(upload_id, (None, 0, False))
+        if progress and os.fstat(descriptor).st_mtime_ns == stamp:
+            return progress, listed
+        return Progress(algorithm), listed
 
-    def _remember(self, upload_id: str, progress: Progress, descriptor: int) -> None:
+    def _remember(self, upload_id: str, upload: FileUpload, descriptor: int) -> None:
         """Keep the running hash under a time that no write gives a file: if it still bears it, no byte has changed.
 
         Another process may cut the file and write it anew, to the same length.
@@ -107,7 +108,7 @@ class FileUploads:
             os.utime(descriptor, ns=(stamp, stamp))
         except OSError:
             return  # it can be read again
-        self._hashes[upload_id] = progress, stamp
+        self._hashes[upload_id] = upload.progress, stamp, upload.listed
         while len(self._hashes) > _REMEMBERED_HASHES:
             self._hashes.popitem(last=False)
 
