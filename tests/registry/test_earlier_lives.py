@@ -136,7 +136,7 @@ class Overtaken:
 
     def __init__(self, records: Records, stale: bytes | None) -> None:
         self.get, self.put, self.delete, self.sync = records.get, records.put, records.delete, records.sync
-        self._update, self._stale = records.update, stale
+        self._update, self._stale, self.watch = records.update, stale, records.watch
 
     async def update(self, changes: Mapping[str, Change]) -> None:
         for key, change in changes.items():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from trow.errors import BlobUnknown, RegistryError
 from trow.oci.reference import PROXIED, RepositoryName, is_component
+from trow.registry.memory import ManifestMemory
 from trow.registry.repository import Repository, has_manifests
 from trow.storage import layout
 
@@ -29,10 +30,11 @@ class Registry:
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
+        self._manifests = ManifestMemory()
 
     def repository(self, name: RepositoryName) -> Repository:
         """The repository of that name, whether or not anything is in it."""
-        return Repository(name, self.storage)
+        return Repository(name, self.storage, self._manifests)
 
     async def catalog(self, after: str = "", limit: int | None = None) -> list[str]:
         """The names of the repositories that hold a manifest, sorted by ASCII, after `after`, `limit` at most."""

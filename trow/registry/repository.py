@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,6 +20,7 @@ from trow.errors import BlobUnknown, ManifestUnknown
 from trow.oci.digest import Digest
 from trow.oci.reference import is_tag
 from trow.registry import records
+from trow.registry.memory import ManifestMemory, StoredManifest
 from trow.registry.records import ManifestRecord, TagEntry
 from trow.storage import layout
 
@@ -34,20 +35,13 @@ SMALL = 1024 * 1024
 _BREATH = 100
 
 
-class StoredManifest(NamedTuple):
-    """A manifest as it was pushed."""
-
-    digest: Digest
-    media_type: str
-    content: bytes
-
-
 class Repository:
     """A local repository: what is pushed here is served from here."""
 
-    def __init__(self, name: RepositoryName, storage: Storage) -> None:
+    def __init__(self, name: RepositoryName, storage: Storage, memory: ManifestMemory | None = None) -> None:
         self.name = name
         self.storage = storage
+        self._memory = memory or ManifestMemory()
 
     # --- blobs
 
@@ -103,14 +97,24 @@ class Repository:
 
     async def manifest(self, reference: Reference) -> StoredManifest:
         """A manifest by tag or digest, byte for byte. Raises ManifestUnknown."""
+        remembered = self._memory.recall(self.name, reference)
+        if remembered:
+            return remembered
+        watch, watches, entry = self.storage.records.watch, [], None
         if isinstance(reference, Digest):
-            digest, head = reference, await self._head(reference)
+            digest = reference
         else:
-            digest, head = await self._named(reference)
+            watches = [watch(layout.tag(self.name, reference))]
+            entry = await self._entry(reference)
+            digest = entry.digest
+        watches.append(watch(layout.manifest(self.name, digest)))
+        head = await self._head(digest)
         content = await self.storage.blobs.read(digest) if head else None
-        if head is None or content is None or len(content) != head.size:
+        if head is None or content is None or len(content) != head.size or (entry and entry.time < head.pushed):
             raise ManifestUnknown({"Tag": reference})
-        return StoredManifest(digest, head.media_type, content)
+        manifest = StoredManifest(digest, head.media_type, content)
+        self._memory.remember(self.name, reference, manifest, watches)
+        return manifest
 
     async def holds(self, digest: Digest) -> bool:
         """Whether a manifest is here, with all its bytes."""
@@ -169,7 +173,7 @@ class Repository:
         record = records.decode_record(document)
         async for tag, entry in self._tag_files():
             if entry and entry.digest == digest:
-                await self._drop_dead_tag(tag, digest)
+                await self._drop_dead_tag(tag, entry)
         if record and record.subject:
             async with self.storage.leases.lease(layout.blob(digest)):
                 if not await self._head(digest):  # else it was pushed again meanwhile
@@ -177,13 +181,19 @@ class Repository:
 
     # --- tags
 
-    async def _named(self, tag: str) -> tuple[Digest, records.ManifestHead]:
-        """The manifest that a tag names. Raises ManifestUnknown if it names none, or none that is there."""
+    async def _entry(self, tag: str) -> TagEntry:
+        """What a tag's file says that it names, whether or not that is there. Raises ManifestUnknown."""
         entry = records.newest(await self.storage.records.get(layout.tag(self.name, tag)))
-        head = await self._head(entry.digest) if entry else None
-        if entry is None or head is None or entry.time < head.pushed:
+        if entry is None:
             raise ManifestUnknown({"Tag": tag})
-        return entry.digest, head
+        return entry
+
+    async def _require_tag(self, tag: str) -> None:
+        """Raise ManifestUnknown if a tag names none, or none that is there."""
+        entry = await self._entry(tag)
+        head = await self._head(entry.digest)
+        if head is None or entry.time < head.pushed:
+            raise ManifestUnknown({"Tag": tag})
 
     async def tags(self, after: str = "", limit: int | None = None) -> list[str]:
         """The names of the tags that sort after `after`, sorted by ASCII, `limit` at most."""
@@ -194,26 +204,27 @@ class Repository:
             if count % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)
             with contextlib.suppress(ManifestUnknown):
-                await self._named(name)
+                await self._require_tag(name)
                 found.append(name)
         return found
 
     async def history(self, tag: Tag) -> list[TagEntry]:
         """All that a tag has named, newest first. Raises ManifestUnknown if it names nothing now."""
-        await self._named(tag)
+        await self._require_tag(tag)
         return records.history(await self.storage.records.get(layout.tag(self.name, tag)))
 
     async def delete_tag(self, tag: Tag) -> None:
         """Remove a tag; the manifest stays. Raises ManifestUnknown."""
-        await self._named(tag)
+        await self._require_tag(tag)
         await self.storage.records.update({layout.tag(self.name, tag): lambda _: None})
 
-    async def _drop_dead_tag(self, tag: str, digest: Digest) -> None:
-        key = layout.tag(self.name, tag)
-        async with self.storage.leases.lease(key):
-            entry = records.newest(await self.storage.records.get(key))
-            if entry and entry.digest == digest and not await self._head(digest):
-                await self.storage.records.delete(key)
+    async def _drop_dead_tag(self, tag: str, entry: TagEntry) -> None:
+        """Remove a tag that names what was deleted, unless either was pushed again meanwhile."""
+        head = await self._head(entry.digest)
+        if head is None or entry.time < head.pushed:
+            await self.storage.records.update(
+                {layout.tag(self.name, tag): lambda document: None if records.newest(document) == entry else document}
+            )
 
     async def _tag_names(self, after: str = "") -> list[str]:
         return [name for name in await self.storage.listing.children(layout.tags(self.name), after) if is_tag(name)]

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     Change = Callable[[bytes | None], bytes | None]
 
 
+class Watch(Protocol):
+    """What tells whether a document may have changed since the watch was begun; costs nothing."""
+
+    def changed(self) -> bool: ...
+
+
 class Records(Protocol):
     """Small documents, each replaced as a whole."""
 
@@ -34,6 +40,10 @@ class Records(Protocol):
         In the order given, so that none is seen without those before it. A change is called with the document or None,
         in any thread, and again if somebody else was faster. Raises StorageBusy if it never gets a turn.
         """
+        ...
+
+    def watch(self, key: str) -> Watch | None:
+        """Watch for an `update` of this document, of any process; None where or while that can't be told."""
         ...
 
     async def delete(self, key: str) -> bool:

@@ -11,6 +11,7 @@ from trow.storage.filesystem.locks import FileLocks
 from trow.storage.filesystem.reader import SmallFiles
 from trow.storage.filesystem.records import FileRecords
 from trow.storage.filesystem.uploads import FileUploads
+from trow.storage.filesystem.versions import Versions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,6 @@ def open_storage(root: Path) -> Storage:
     disk = Disk(root)
     locks = FileLocks(root / "locks")
     files = SmallFiles()
-    records = FileRecords(disk, locks, files)
+    records = FileRecords(disk, locks, files, Versions(root / "locks/versions"))
     blobs = FileBlobs(disk, files)
     return Storage(records, records, locks, blobs, FileUploads(disk, blobs))

@@ -11,17 +11,19 @@ from trow.storage.filesystem.reader import read_file
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from trow.storage.base import Change, Listing, Records
+    from trow.storage.base import Change, Listing, Records, Watch
     from trow.storage.filesystem.disk import Disk
     from trow.storage.filesystem.locks import FileLocks
     from trow.storage.filesystem.reader import SmallFiles
+    from trow.storage.filesystem.versions import Versions
 
 
 class FileRecords:
     """`Records` and `Listing` of a directory."""
 
-    def __init__(self, disk: Disk, locks: FileLocks, files: SmallFiles) -> None:
+    def __init__(self, disk: Disk, locks: FileLocks, files: SmallFiles, versions: Versions) -> None:
         self._disk = disk
+        self._versions = versions
         self._files = files
         self._locks = locks
 
@@ -37,10 +39,14 @@ class FileRecords:
 
     def _update(self, changes: Mapping[str, Change]) -> None:
         documents = {key: change(read_file(self._disk.path(key))) for key, change in changes.items()}
-        self._disk.write({key: document for key, document in documents.items() if document is not None})
-        for key, document in documents.items():
-            if document is None:
-                self._disk.remove(key)
+        with self._versions.changing(changes):
+            self._disk.write({key: document for key, document in documents.items() if document is not None})
+            for key, document in documents.items():
+                if document is None:
+                    self._disk.remove(key)
+
+    def watch(self, key: str) -> Watch | None:
+        return self._versions.watch(key)
 
     async def delete(self, key: str) -> bool:
         return await self._disk.run(self._disk.remove, key)
