@@ -1,0 +1,8 @@
+module trow/tests/oci/oracle
+
+go 1.24
+
+require (
+	github.com/distribution/reference v0.6.0
+	github.com/opencontainers/go-digest v1.0.0 // indirect
+)
