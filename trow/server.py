@@ -218,7 +218,7 @@ def _run_worker(config: Config, listener: socket.socket, ready: int, alive: int)
 
 async def _serve(config: Config, listener: socket.socket, ready: int, alive: int) -> None:
     loop = asyncio.get_running_loop()
-    tls = config.listen.certificate is not None
+    tls = config.listen[0].certificate is not None
     server = _Embedded(
         listener,
         target=create_app(config),
@@ -230,8 +230,8 @@ async def _serve(config: Config, listener: socket.socket, ready: int, alive: int
         backpressure=_CONNECTIONS,
         log_level=LogLevels.warning,
         log_enabled=False,
-        ssl_cert=config.listen.certificate,
-        ssl_key=config.listen.key,
+        ssl_cert=config.listen[0].certificate,
+        ssl_key=config.listen[0].key,
         ssl_protocol_min=SSLProtocols.tls12 if tls else SSLProtocols.tls13,
     )
     loop.add_signal_handler(signal.SIGTERM, server.stop)

@@ -35,7 +35,7 @@ def parsed(text: str) -> Config:
 def test_without_flags_it_is_plain_http_on_port_8000() -> None:
     config = parsed("")
 
-    assert (config.listen.host, config.listen.port, config.listen.certificate) == ("0.0.0.0", 8000, None)
+    assert (config.listen[0].host, config.listen[0].port, config.listen[0].certificate) == ("0.0.0.0", 8000, None)
     assert config.data_dir == Path("data")
     assert config.limits.manifest_bytes == 4 * MIB
     assert config.limits.blob_bytes is None
@@ -70,7 +70,7 @@ def test_without_flags_it_is_plain_http_on_port_8000() -> None:
     ],
 )
 def test_where_it_listens(words: str, host: str, port: int) -> None:
-    listen = parsed(words).listen
+    listen = parsed(words).listen[0]
 
     assert (listen.host, listen.port) == (host, port)
 
@@ -89,7 +89,7 @@ def test_where_it_listens(words: str, host: str, port: int) -> None:
     ],
 )
 def test_certificates_are_found_by_the_flags_of_both_versions(words: str, certificate: str, key: str) -> None:
-    listen = parsed(words).listen
+    listen = parsed(words).listen[0]
 
     assert (listen.certificate, listen.key) == (Path(certificate), Path(key))
 

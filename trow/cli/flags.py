@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING, NoReturn
 
 from trow import __version__
 from trow.cli.limits import default_workers
-from trow.config.model import MIB, Config, Limits, Listen, Sparse
+from trow.config.model import (
+    MIB,
+    Address,
+    Config,
+    Limits,
+    Listen,
+    Logging,
+    LogLevel,
+    Manifests,
+    Sparse,
+    Storage,
+    Tls,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -181,18 +193,18 @@ def _config(chosen: argparse.Namespace) -> Config:
         raise UsageError("--stall-seconds: must be a number of seconds, more than 0")
     level = chosen.log_level or _rust_log() or "info"
     return Config(
-        listen=_listen(chosen),
-        data_dir=chosen.data_dir,
+        listen=(_listen(chosen),),
+        storage=Storage(directory=chosen.data_dir),
         names=tuple(name for word in chosen.names for name in word.replace(",", " ").split()),
         workers=chosen.workers or default_workers(),
         limits=Limits(
             manifest_bytes=chosen.max_manifest_size * MIB,
             blob_bytes=chosen.max_blob_size * MIB if chosen.max_blob_size else None,
             stall_seconds=chosen.stall_seconds,
+            shutdown_seconds=chosen.shutdown_seconds,
         ),
-        sparse=Sparse(chosen.sparse),
-        shutdown_seconds=chosen.shutdown_seconds,
-        log_level=level,
+        manifests=Manifests(sparse=Sparse(chosen.sparse)),
+        logging=Logging(level=LogLevel(level)),
         name_worker=bool(os.environ.get("TROW_TEST_WORKER_HEADER")),
     )
 
@@ -212,7 +224,8 @@ def _listen(chosen: argparse.Namespace) -> Listen:
         host, port = _address(chosen.bind, default_port)
     if not 0 <= port < 65536:
         raise UsageError(f"port {port} is not between 0 and 65535")
-    return Listen(host=host.strip("[]"), port=port, certificate=certificate, key=key)
+    tls = Tls(certificate=certificate, key=key) if certificate and key else False
+    return Listen(address=Address(host.strip("[]"), port), tls=tls)
 
 
 def _address(text: str, default_port: int) -> tuple[str, int]:

@@ -32,9 +32,9 @@ def serve(words: Sequence[str]) -> int:
         return 2
     _set_up_logging(config.log_level)
     try:
-        if config.listen.certificate and config.listen.key:
-            check_certificate(config.listen.certificate, config.listen.key)
-        listener = listen(config.listen.host, config.listen.port)
+        if config.listen[0].certificate and config.listen[0].key:
+            check_certificate(config.listen[0].certificate, config.listen[0].key)
+        listener = listen(config.listen[0].host, config.listen[0].port)
         _banner(config, listener.getsockname()[1])
         if dry_run:
             _say("Dry run, exiting.")
@@ -53,7 +53,7 @@ def serve(words: Sequence[str]) -> int:
 
 def _banner(config: Config, port: int) -> None:
     limits = config.limits
-    _say(f"Starting Trow {__version__} on {_shown(config.listen.host)}:{port}\n")
+    _say(f"Starting Trow {__version__} on {_shown(config.listen[0].host)}:{port}\n")
     blob = f"{limits.blob_bytes // MIB} Mebibytes" if limits.blob_bytes else "no limit"
     _say(f"Maximum blob size: {blob}")
     _say(f"Maximum manifest size: {limits.manifest_bytes // MIB} Mebibytes\n")
@@ -63,9 +63,9 @@ def _banner(config: Config, port: int) -> None:
 
 
 def _announce(config: Config, port: int) -> None:
-    host = config.listen.host if config.listen.host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
-    scheme = "https" if config.listen.certificate else "http"
-    flag = "" if config.listen.certificate else " --dest-tls-verify=false"
+    host = config.listen[0].host if config.listen[0].host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
+    scheme = "https" if config.listen[0].certificate else "http"
+    flag = "" if config.listen[0].certificate else " --dest-tls-verify=false"
     _say(f"Data directory: {config.data_dir.absolute()}; {config.workers} worker{'s' if config.workers > 1 else ''}")
     _say("Anyone who can reach this address may push and pull: there are no users yet")
     _say(f"Try it: curl {scheme}://{_shown(host)}:{port}/v2/_catalog")
