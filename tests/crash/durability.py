@@ -50,6 +50,7 @@ class Durability:
         self._parent = _parent(root)
         self._side_by_side = side_by_side
         self._known: set[str] = set()
+        self._filled: set[str] = set()
         self._unsynced: dict[str, int] = {}
         self._entries: dict[str, dict[str, Entry]] = {}
         self._synced: list[str] = []
@@ -94,6 +95,7 @@ class Durability:
             case name:
                 if name in _WRITES:
                     self._unsynced[first] = call.ended
+                    self._filled.add(first)
 
     def _place(self, source: str, target: str, call: Call, *, moved: bool) -> None:
         if source in self._unsynced:
@@ -147,7 +149,12 @@ class Durability:
             )
 
     def _pending(self) -> list[str]:
-        entries = [entry.what for entries in self._entries.values() for entry in entries.values()]
+        entries = [
+            entry.what
+            for entries in self._entries.values()
+            for path, entry in entries.items()
+            if not self._is_empty_upload(path)
+        ]
         return entries + [
             f"the bytes of {self._short(path)}" for path in self._unsynced if not _is_passing(self._short(path))
         ]
@@ -172,7 +179,8 @@ class Durability:
             return []
         name, kind, last = location.groups()
         if kind == "blobs/uploads":
-            return [path for path in self._known if path.startswith(f"{self._root}/uploads/{last}.")]
+            uploads = [path for path in self._known if path.startswith(f"{self._root}/uploads/{last}.")]
+            return [path for path in uploads if not self._is_empty_upload(path)]
         if digest is None:
             return []
         algorithm, hexadecimal = digest.groups()
@@ -182,6 +190,10 @@ class Durability:
             return [*paths, f"{repository}/_blobs/{algorithm}/{hexadecimal}"]
         paths.append(f"{repository}/_manifests/{algorithm}/{hexadecimal}")
         return paths if ":" in last else [*paths, f"{repository}/_tags/{last}"]
+
+    def _is_empty_upload(self, path: str) -> bool:
+        """Nothing is in it that could be lost: a client that finds it gone begins again."""
+        return path.startswith(f"{self._root}/uploads/") and path not in self._filled
 
     def _short(self, path: str) -> str:
         return os.path.relpath(path, self._root)

@@ -202,7 +202,7 @@ class Trial:
             operation.connect(witness)
             scribe = Scribe(witness, self._model, "operations/none")
             for attempt in (
-                lambda: scribe.open_upload(Blob.of(b"never")),
+                lambda: scribe.send_chunk(scribe.open_upload(Blob.of(b"never")), 3),
                 lambda: scribe.push_blob_at_once(Blob.of(b"never")),
                 lambda: scribe.push_manifest(scribe.describe(Blob.of(b"never"), [], "never"), "never"),
                 operation.run,

@@ -89,3 +89,21 @@ def test_side_by_side_only_what_an_answer_names_must_last() -> None:
     assert judge(other, side_by_side=True).violations == [
         "acknowledgement 1 (201 of a/manifests/latest) came before the fsync of: repositories/a/_tags made"
     ]
+
+
+def test_an_upload_must_last_with_its_first_bytes_and_not_before() -> None:
+    begun = """\
+10 12:00:00.000001 openat(AT_FDCWD</work>, "/d/uploads/u.s.o", O_WRONLY|O_CREAT|O_EXCL, 0644) = 9</d/uploads/u.s.o>
+12 12:00:00.000002 writev(7<socket:[1]>, [{"HTTP/1.1 202 Accepted\\r\\nlocation: /v2/a/blobs/uploads/u\\r\\n"}], 1) = 60
+10 12:00:00.000003 pwrite64(9</d/uploads/u.s.o>, "x", 1, 0) = 1
+10 12:00:00.000004 fsync(9</d/uploads/u.s.o>) = 0
+"""
+    answer = """\
+12 12:00:00.000009 writev(7<socket:[1]>, [{"HTTP/1.1 202 Accepted\\r\\nlocation: /v2/a/blobs/uploads/u\\r\\n"}], 1) = 60
+"""
+    synced = "10 12:00:00.000005 fsync(9</d/uploads>) = 0\n"
+    for side_by_side in (True, False):
+        assert judge(begun + synced + answer, side_by_side=side_by_side).violations == []
+        assert judge(begun + answer, side_by_side=side_by_side).violations == [
+            "acknowledgement 2 (202 of a/blobs/uploads/u) came before the fsync of: uploads/u.s.o made"
+        ]
