@@ -201,8 +201,9 @@ class Trial:
         with self._faults("1+") as witness:
             operation.connect(witness)
             scribe = Scribe(witness, self._model, "operations/none")
+            unkept = Scribe(witness, Model(), "operations/none")  # an upload that lost its bytes is gone
             for attempt in (
-                lambda: scribe.send_chunk(scribe.open_upload(Blob.of(b"never")), 3),
+                lambda: unkept.send_chunk(unkept.open_upload(Blob.of(b"never")), 3),
                 lambda: scribe.push_blob_at_once(Blob.of(b"never")),
                 lambda: scribe.push_manifest(scribe.describe(Blob.of(b"never"), [], "never"), "never"),
                 operation.run,
