@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any, cast
 from litestar import Litestar, Response, asgi
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
+from trow.api.cors import Cors
 from trow.api.errors import render
 from trow.api.health import health_handlers
-from trow.api.observe import RequestLog
+from trow.api.metrics import metrics_handler
+from trow.api.observe import PASSED_ON, ObservedPages, Observer
 from trow.api.response import API_VERSION
 from trow.api.v2 import Api
+from trow.metrics import Metrics
 from trow.registry.registry import Registry
 from trow.storage.filesystem import open_storage
 from trow.web.landing import landing
@@ -23,21 +26,24 @@ if TYPE_CHECKING:
 
     from litestar import Request
 
-    from trow.config.model import Config
+    from trow.config.live import Live
 
 
-def create_app(config: Config) -> ASGIApp:
+def create_app(live: Live) -> ASGIApp:
     """The application over a data directory that was taken into service.
 
     `/v2` goes straight to its own application: through Litestar's mount a pull would cost a fifth more, and Litestar
     would add nothing to it. What Litestar has no route for comes to the same application, which knows the other paths.
     """
-    registry = Registry(open_storage(config.data_dir))
-    log = RequestLog(enabled=config.log_level in ("trace", "debug", "info"))
-    api = Api(registry, config, log)
+    data_dir = live.current.data_dir
+    registry = Registry(open_storage(data_dir))
+    metrics = Metrics()
+    observer = Observer(live, metrics)
+    api = Api(registry, live, observer)
 
     @asgi("/", is_mount=True, copy_scope=True)
     async def everything_else(scope: Scope, receive: Receive, send: Send) -> None:
+        scope[PASSED_ON].append(True)  # type: ignore[literal-required]
         await api(cast("HTTPScope", scope), receive, send)
 
     @contextlib.asynccontextmanager
@@ -47,10 +53,11 @@ def create_app(config: Config) -> ASGIApp:
             yield
         finally:
             sweeper.cancel()
-            log.flush()
+            observer.flush()
+            metrics.close()
 
-    pages = Litestar(
-        [everything_else, landing, *health_handlers(config.data_dir)],
+    litestar = Litestar(
+        [everything_else, landing, *health_handlers(data_dir, live), metrics_handler(metrics, data_dir, live)],
         lifespan=[housekeeping],
         exception_handlers={Exception: _render_for_litestar},
         openapi_config=None,
@@ -58,13 +65,15 @@ def create_app(config: Config) -> ASGIApp:
         response_headers={name.decode(): value.decode() for name, value in [API_VERSION]},
     )
 
+    pages = ObservedPages(litestar, observer)
+
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope.get("raw_path", b"").startswith(b"/v2"):
             await api(cast("HTTPScope", scope), receive, send)
         else:
             await pages(scope, receive, send)
 
-    return app
+    return Cors(app, live)
 
 
 def _render_for_litestar(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -1,111 +1,74 @@
-"""Processes, the listening socket and signals.
+"""Processes, listening sockets and signals.
 
-The first process binds the socket, forks the workers and watches them: one that dies is replaced, and connections that
-wait in the socket's queue are not lost, since all share it. Each worker runs granian's embeddable server in a loop of
-ours. A worker that loses its parent ends.
+The first process binds the sockets, forks the workers and watches them: one that dies is replaced, and connections that
+wait in a socket's queue are not lost, since all share it. One more process watches the configuration file; when it has
+posted what became of it, every worker is told to look. Whoever loses the first process ends.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import gc
 import logging
 import os
-import resource
 import select
 import signal
-import socket
-import ssl
 import sys
+import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from granian._granian import SocketHolder
-from granian.constants import HTTPModes, Interfaces, SSLProtocols
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
-from granian.server.embed import Server as GranianServer
-
-from trow.app import create_app
+from trow import log
+from trow.config.published import keep
 from trow.storage.filesystem.claim import HEARTBEAT_SECONDS
-
-try:
-    from uvloop import run as run_loop
-except ImportError:  # no wheel for arm/v7
-    from asyncio import run as run_loop  # type: ignore[assignment]
+from trow.worker import Pipes, run_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from trow.config.model import Config
+    from trow.config.published import Board, Published
+    from trow.config.watch import Watcher
     from trow.storage.filesystem.claim import Claim
+    from trow.worker import Work
 
-BACKLOG = 4096
-_CONNECTIONS = 60_000
 _LINGER_SECONDS = 1.0
 _CALM_SECONDS = 1.0
-_HEADER_SECONDS = (5.0, 30.0)
+NOT_KEPT = "the configuration could not be kept for the next start: %s"
 
 logger = logging.getLogger("trow.server")
 
 
-class ListenError(Exception):
-    """The address can't be listened on; the message is one line for the operator."""
+class Reload(NamedTuple):
+    """What it takes to put in force what is saved: who watches the file, where it is posted, and where it is kept."""
+
+    watcher: Watcher
+    board: Board
+    data_dir: Path
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises ListenError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ListenError(f"can't listen on {host}:{port}: {reason.lower()}") from error
-    listener.setblocking(False)
-    return listener
-
-
-def check_certificate(certificate: Path, key: Path) -> None:
-    """Raise ListenError unless the two load and belong together: found in a worker, it would be found for ever."""
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise ListenError(f"TLS certificate {certificate} with key {key}: {error}") from error
-
-
-class _Embedded(GranianServer):
-    """granian's embeddable server on a socket that is there already."""
-
-    def __init__(self, listener: socket.socket, **settings: object) -> None:
-        super().__init__(**settings)  # type: ignore[arg-type]
-        self._listener = listener
-
-    def _init_shared_socket(self) -> None:
-        self._ssp = None
-        self._shd = SocketHolder(self._listener.fileno(), False, BACKLOG)  # type: ignore[call-arg, assignment]
+class _Worker(NamedTuple):
+    born: float
+    news: int
 
 
 class Supervisor:
     """The first process."""
 
-    def __init__(self, config: Config, listener: socket.socket, claim: Claim, announce: Callable[[], None]) -> None:
-        self._config = config
-        self._listener = listener
+    def __init__(self, work: Work, claim: Claim, reload: Reload | None, announce: Callable[[], None]) -> None:
+        self._work = work
+        self._config = work.live.current
         self._claim = claim
+        self._reload = reload
         self._announce = announce
-        self._workers: dict[int, float] = {}
+        self._workers: dict[int, _Worker] = {}
+        self._watcher: int | None = None
         self._stopping_since: float | None = None
         self._ready_read, self._ready_write = os.pipe()
         self._alive_read, self._alive_write = os.pipe()
         self._wake_read, self._wake_write = os.pipe()
+        self._news_read, self._news_write = os.pipe()
+        self._terminal = _has_terminal()  # when it goes SIGHUP means the end, otherwise it means to read again
         self._interrupted = False
         self._told = False
         self._announced = False
@@ -114,16 +77,18 @@ class Supervisor:
         """Serve until a signal says otherwise; the exit status."""
         os.set_blocking(self._wake_write, False)
         os.set_blocking(self._wake_read, False)
-        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+        os.set_blocking(self._news_read, False)
+        for name in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP):
             signal.signal(name, self._note)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         gc.collect()
         gc.freeze()  # what is loaded now stays shared with the workers
         for _ in range(self._config.workers):
-            self._fork()
+            self._fork_worker()
+        self._fork_watcher()
         waiting = self._config.workers
         while True:
-            ready, _, _ = select.select([self._wake_read, self._ready_read], [], [], self._next_look())
+            ready, _, _ = select.select([self._wake_read, self._ready_read, self._news_read], [], [], self._next_look())
             if self._ready_read in ready:
                 waiting -= len(os.read(self._ready_read, 64))
                 if waiting <= 0 and not self._announced:
@@ -131,6 +96,8 @@ class Supervisor:
                     self._announce()
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wake_read, 512)
+            if self._news_read in ready:
+                self._pass_on()
             self._claim.beat()
             status = self._reap()
             if status is not None:
@@ -139,14 +106,35 @@ class Supervisor:
                 self._advance_stop()
 
     def _note(self, number: int, _: object) -> None:
-        if number == signal.SIGCHLD:
-            return
+        if number == signal.SIGHUP and not (self._terminal and not _has_terminal()):
+            self._ask_again()
+        elif number != signal.SIGCHLD:
+            self._stop(at_once=number == signal.SIGINT)
+
+    def _stop(self, *, at_once: bool) -> None:
         if self._stopping_since is not None:
             self._signal_workers(signal.SIGKILL)
             os._exit(1)
         logger.info("signal received, starting graceful shutdown")
         self._stopping_since = time.monotonic()
-        self._interrupted = number == signal.SIGINT
+        self._interrupted = at_once
+
+    def _ask_again(self) -> None:
+        if self._watcher is None:
+            logger.info("SIGHUP, but there is no configuration file to read")
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._watcher, signal.SIGHUP)
+
+    def _pass_on(self) -> None:
+        """The watcher has posted something: every worker is to look at it."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._news_read, 512)
+        if self._reload:
+            _log_as(self._reload.board.read())
+        for worker in self._workers.values():
+            with contextlib.suppress(BlockingIOError, BrokenPipeError):  # full: it has not looked yet, and will
+                os.write(worker.news, b".")
 
     def _next_look(self) -> float:
         return 0.05 if self._stopping_since is not None else HEARTBEAT_SECONDS
@@ -160,95 +148,119 @@ class Supervisor:
         elif waited >= linger and not self._told:
             self._told = True
             self._signal_workers(signal.SIGTERM)
+            self._end_watcher()
 
     def _signal_workers(self, number: int) -> None:
         for pid in self._workers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
+    def _end_watcher(self) -> None:
+        if self._watcher is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._watcher, signal.SIGKILL)
+
     def _reap(self) -> int | None:
-        """Replace the workers that died; the exit status once all have ended after a stop."""
+        """Replace the processes that died; the exit status once all workers have ended after a stop."""
         while self._workers:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return None
-            born = self._workers.pop(pid, None)
+            if pid == self._watcher:
+                self._watcher = None
+                if self._stopping_since is None:
+                    logger.warning("who watches the configuration ended (%s), starting another", _ending(status))
+                    time.sleep(0.1)
+                    self._fork_watcher()
+                continue
+            worker = self._workers.pop(pid, None)
+            if worker:
+                os.close(worker.news)
             if not self._announced and self._stopping_since is None:
                 logger.error("worker %d ended (%s) before the server was ready", pid, _ending(status))
                 self._signal_workers(signal.SIGKILL)
                 return 1
-            if self._stopping_since is None and born is not None:
+            if self._stopping_since is None and worker is not None:
                 logger.warning("worker %d ended (%s), starting another", pid, _ending(status))
-                if time.monotonic() - born < _CALM_SECONDS:
+                if time.monotonic() - worker.born < _CALM_SECONDS:
                     time.sleep(0.1)  # one that can't live must not take the machine with it
-                self._fork()
+                self._fork_worker()
+        self._end_watcher()
         self._claim.release()
         return 0
 
-    def _fork(self) -> None:
+    def _fork_worker(self) -> None:
+        news_read, news_write = os.pipe()
+        os.set_blocking(news_write, False)
+        pid = self._fork(lambda: run_worker(self._work, Pipes(self._ready_write, self._alive_read, news_read)))
+        os.close(news_read)
+        self._workers[pid] = _Worker(time.monotonic(), news_write)
+
+    def _fork_watcher(self) -> None:
+        if self._reload:
+            self._watcher = self._fork(self._watch)
+
+    def _watch(self) -> None:
+        """The life of the process that watches the file."""
+        reload = self._reload
+        if reload is None:
+            return
+        threading.Thread(target=_end_with, args=(self._alive_read,), daemon=True).start()
+        signal.signal(signal.SIGHUP, lambda *_: setattr(reload.watcher, "asked", True))
+
+        def publish(published: Published) -> None:
+            reload.board.post(published)
+            os.write(self._news_write, b".")
+            _log_as(published)
+            try:
+                keep(reload.data_dir, published)
+            except OSError as error:
+                logger.warning(NOT_KEPT, error.strerror)
+
+        reload.watcher.resume(reload.board.read())
+        reload.watcher.watch(publish)
+
+    def _fork(self, live: Callable[[], None]) -> int:
+        """A child that does this and ends; its process id."""
         pid = os.fork()
         if pid:
-            self._workers[pid] = time.monotonic()
-            return
+            return pid
         status = 1
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the first process decides
+            for ignored in (signal.SIGINT, signal.SIGHUP):  # a terminal sends them to all; the first process decides
+                signal.signal(ignored, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.close(self._alive_write)
-            _run_worker(self._config, self._listener, self._ready_write, self._alive_read)
+            live()
             status = 0
         except Exception:
-            logger.exception("worker failed")
+            logger.exception("process failed")
         finally:
             sys.stdout.flush()
             os._exit(status)
+
+
+def _log_as(published: Published) -> None:
+    """The processes that serve nothing log as the settings say, too."""
+    log.set_up(published.logging.level, published.logging.format)
+
+
+def _has_terminal() -> bool:
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
+
+
+def _end_with(alive: int) -> None:
+    select.select([alive], [], [])  # nobody writes: it can be read when the first process is gone
+    os._exit(1)
 
 
 def _ending(status: int) -> str:
     if os.WIFSIGNALED(status):
         return f"signal {os.WTERMSIG(status)}"
     return f"exit status {os.WEXITSTATUS(status)}"
-
-
-def _run_worker(config: Config, listener: socket.socket, ready: int, alive: int) -> None:
-    run_loop(_serve(config, listener, ready, alive))
-
-
-async def _serve(config: Config, listener: socket.socket, ready: int, alive: int) -> None:
-    loop = asyncio.get_running_loop()
-    tls = config.listen[0].certificate is not None
-    server = _Embedded(
-        listener,
-        target=create_app(config),
-        interface=Interfaces.ASGI,
-        websockets=False,
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=_header_milliseconds(config)),
-        backlog=BACKLOG,
-        backpressure=_CONNECTIONS,
-        log_level=LogLevels.warning,
-        log_enabled=False,
-        ssl_cert=config.listen[0].certificate,
-        ssl_key=config.listen[0].key,
-        ssl_protocol_min=SSLProtocols.tls12 if tls else SSLProtocols.tls13,
-    )
-    loop.add_signal_handler(signal.SIGTERM, server.stop)
-    loop.add_reader(alive, os._exit, 1)
-    loop.call_soon(os.write, ready, b".")
-    await server.serve()
-
-
-def _header_milliseconds(config: Config) -> int:
-    """How long headers may take; it is also how long a connection may wait for its next request."""
-    least, most = _HEADER_SECONDS
-    return int(min(max(config.limits.stall_seconds, least), most) * 1000)
-
-
-def allow_many_connections() -> None:
-    """Raise the soft limit of open files to the hard one: an idle connection costs one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -38,7 +38,11 @@ def test_health_is_told_as_trow_0_3_did(client: Client) -> None:
 
     assert (health.status, health.json()) == (200, {"message": "", "is_healthy": True})
     assert ready.status == 200
-    assert ready.json() == {"message": "", "is_ready": True, "writable": True}
+    document = ready.json()
+    settings = document.pop("config")
+    assert document == {"message": "", "is_ready": True, "writable": True}
+    assert settings.keys() == {"generation", "since", "sha256", "file", "error", "last_good", "pending"}
+    assert (settings["generation"], settings["error"], settings["last_good"]) == (1, "", False)
     for path in ("/healthz", "/readiness"):
         assert client.head(path).status == 200
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from trow.cli.flags import UsageError, parse
+from tests.cli.steps import parse
+from trow.cli.parser import UsageError
 
 if TYPE_CHECKING:
     from trow.config.model import Config
@@ -54,6 +55,9 @@ def parsed(text: str) -> Config:
         ("TROW_SHUTDOWN_SECONDS", "5", "--shutdown-seconds 5"),
         ("TROW_STALL_SECONDS", "5", "--stall-seconds 5"),
         ("TROW_LOG_LEVEL", "debug", "--log-level debug"),
+        ("TROW_LOG_FORMAT", "json", "--log-format json"),
+        ("TROW_CORS", "https://a.example", "--cors https://a.example"),
+        ("TROW_ENABLE_CORS", "1", "--enable-cors"),
         ("TROW_DRY_RUN", "1", "--dry-run"),
     ],
 )

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.cli.steps import parse
 from tests.support.command import assert_one_line, trow
 from trow import __version__
-from trow.cli.flags import UsageError, parse
+from trow.cli.parser import UsageError
 from trow.config.model import MIB, Sparse
 
 if TYPE_CHECKING:
@@ -120,6 +121,12 @@ def test_the_other_flags() -> None:
     assert (config.sparse, config.log_level) == (Sparse.INDEXES, "debug")
     assert (config.shutdown_seconds, config.limits.stall_seconds) == (5.0, 2.5)
     assert parsed("--data-dir x").data_dir == Path("x")
+    assert parsed("--log-format json").logging.format == "json"
+    assert parsed("--cors https://A.example,https://b.example").cors.origins == (
+        "https://a.example",
+        "https://b.example",
+    )
+    assert parsed("--enable-cors").cors.origins == ("*",)
     assert (parse([])[1], parse(["--dry-run"])[1]) == (False, True)
 
 
@@ -131,6 +138,8 @@ WRONG = (
     *("--max-manifest-size 4.5", "--log-level loud", "--shutdown-seconds x", "--shutdown-seconds -1"),
     *("--stall-seconds 0", "--stall-seconds -1", "--stall-seconds nan", "--shutdown-seconds nan", "--dry-run=x"),
     *("--unknown", "--dat x", "-x", "word", "--data-dir", "--tls= --no-tls", "serve", "--names"),
+    *("--cors ui.example", "--cors https://a.example --enable-cors", "--names http://a", "--log-format xml"),
+    *("--proxy-registry-config-file f", "--image-validation-config-file f"),
 )
 
 
@@ -144,10 +153,9 @@ def test_a_mistake_is_a_usage_error_of_one_line(words: str) -> None:
 
 TO_COME = (
     *("-u alice", "-U alice", "--user alice", "--user=alice", "-ualice", "-p x", "-P x", "--password x"),
-    *("--password-file f", "--config-file f", "--enable-cors", "--cors a,b", "--proxy-docker-hub", "--hub-user u"),
+    *("--password-file f", "--proxy-docker-hub", "--hub-user u"),
     *("--hub-token t", "--hub-token-file f", "--allow-docker-official", "--deny-k8s-images", "--allow-prefixes a"),
     *("--allow-images a", "--disallow-local-prefixes a", "--disallow-local-images a"),
-    *("--proxy-registry-config-file f", "--image-validation-config-file f"),
 )
 
 
@@ -160,7 +168,7 @@ def test_a_flag_of_a_part_still_to_come_is_refused_by_name(words: str) -> None:
     assert str(caught.value).startswith(flag if flag.startswith("--") else flag[:2])
 
 
-@pytest.mark.parametrize("name", ["TROW_USER", "TROW_PASSWORD", "TROW_CONFIG_FILE", "TROW_CORS", "TROW_ENABLE_CORS"])
+@pytest.mark.parametrize("name", ["TROW_USER", "TROW_PASSWORD", "TROW_PROXY_DOCKER_HUB"])
 def test_a_variable_of_a_part_still_to_come_is_refused_too(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "x")
 

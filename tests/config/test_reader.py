@@ -258,8 +258,6 @@ def test_parts_that_are_still_to_come_are_accepted_with_a_warning_if_they_are_us
         image_validation: {}
         """
     ) == [
-        "2:28: listen[1]: is checked but not in force in this version: only the first address is listened on",
-        "3:1: cors: is checked but not in force in this version: no web page of another host may call this registry",
         (
             "4:1: users: is checked but not in force in this version: "
             "ANYONE WHO CAN REACH THIS REGISTRY MAY PUSH AND PULL without a login"

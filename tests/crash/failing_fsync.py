@@ -19,7 +19,7 @@ from tests.crash.trace import read_trace
 from tests.crash.verify import Verifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from tests.crash.operations import Operation
@@ -202,12 +202,13 @@ class Trial:
             operation.connect(witness)
             scribe = Scribe(witness, self._model, "operations/none")
             unkept = Scribe(witness, Model(), "operations/none")  # an upload that lost its bytes is gone
-            for attempt in (
+            attempts: tuple[Callable[[], object], ...] = (
                 lambda: unkept.send_chunk(unkept.open_upload(Blob.of(b"never")), 3),
                 lambda: scribe.push_blob_at_once(Blob.of(b"never")),
                 lambda: scribe.push_manifest(scribe.describe(Blob.of(b"never"), [], "never"), "never"),
                 operation.run,
-            ):
+            )
+            for attempt in attempts:
                 with contextlib.suppress(Refused):
                     attempt()
                     raise Violation("a push succeeded although every fsync failed")

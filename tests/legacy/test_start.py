@@ -38,7 +38,7 @@ def test_everything_can_be_pulled_afterwards(tmp_path: Path) -> None:
         assert len(history) == 3
         assert client.get("/v2/team/app/tags/list").json()["tags"] == ["latest", "v2"]
         assert client.get("/v2/f/docker.io/library/nginx/manifests/latest").status == 404
-        warnings = re.findall(r"WARNING not imported from Trow ([\d.]+): (\w+) ", server.log())
+        warnings = re.findall(r'"warn".*"not imported from Trow ([\d.]+): (\w+) ', server.log())
         assert len(warnings) == there.left_out
     assert old_files(root, before) == before
 

@@ -7,6 +7,7 @@ import http.client
 import json
 import re
 import socket
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
@@ -222,13 +223,18 @@ def clients_of_different_workers(port: int, count: int = 2) -> Iterator[list[Cli
     """As many connections as asked for, each to another process."""
     with contextlib.ExitStack() as stack:
         chosen: dict[int, Client] = {}
-        for _ in range(500):
-            client = stack.enter_context(Client(port))
-            chosen.setdefault(client.get("/v2/").worker, client)
-            if len(chosen) == count:
-                break
+        deadline = time.monotonic() + 20  # one that has just been forked takes a moment
+        while len(chosen) < count and time.monotonic() < deadline:
+            for _ in range(50):
+                client = stack.enter_context(Client(port))
+                worker = client.get("/v2/").worker
+                if worker in chosen:
+                    client.close()
+                else:
+                    chosen[worker] = client
+            time.sleep(0.02)
         assert len(chosen) == count, f"only the workers {list(chosen)} answered"
-        yield list(chosen.values())
+        yield list(chosen.values())[:count]
 
 
 def raw_exchange(port: int, request: bytes, *, seconds: float = 10.0) -> bytes:

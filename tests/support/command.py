@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 NOBODY = 65534
 # started as root, since an interpreter in somebody's home is not for nobody
-_AS_NOBODY = f"import os, sys; from trow.cli import main; os.setresuid(*[{NOBODY}] * 3); sys.exit(main())"
+# what a verb needs is imported before: nobody may not look into a home where the program may lie
+_AS_NOBODY = (
+    "import os, sys, trow.cli.serve, trow.cli.verbs, trow.cli.verify, trow.config.problems; from trow.cli import main; "
+    f"os.setresuid(*[{NOBODY}] * 3); sys.exit(main())"
+)
 
 
 def trow(

@@ -167,7 +167,7 @@ class OldFile(NamedTuple):
 def old_files(root: Path, only: Iterable[str] | None = None) -> dict[str, OldFile]:
     """All that is there but for locks; `only` these, as far as they still are. A folder's time is nobody's promise."""
     paths = (root / name for name in only) if only is not None else root.rglob("*")
-    paths = (path for path in paths if path.parent.name != "locks")
+    paths = (path for path in paths if "locks" not in path.parts[:-1])
     return {
         path.relative_to(root).as_posix(): OldFile(
             path.stat().st_mode,

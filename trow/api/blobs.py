@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trow.api.response import FileResponse, Response, StreamResponse
-from trow.errors import BlobUnknown
 from trow.oci.byte_range import requested_range
 from trow.oci.digest import Digest
 
@@ -21,7 +20,6 @@ IN_ONE_MESSAGE = 64 * 1024
 async def get(request: Request, repository: Repository, digest_text: str) -> Response:
     """A blob, or the one range of it that was asked for; several ranges get the whole, as RFC 9110 allows."""
     digest = Digest(digest_text)
-    found = await repository.blob(digest)
     etag = f'"{digest}"'
     headers: Headers = [
         (b"docker-content-digest", digest.encode()),
@@ -29,37 +27,28 @@ async def get(request: Request, repository: Repository, digest_text: str) -> Res
         (b"accept-ranges", b"bytes"),
     ]
     if request.matches(b"if-none-match", etag):
+        await repository.blob(digest)
         return Response(304, headers)
     headers.append((b"content-type", b"application/octet-stream"))
     wanted = request.header(b"range")
+    if wanted is None and request.method == "GET":
+        content = await repository.small_blob(digest, IN_ONE_MESSAGE)
+        if content is not None:
+            return Response(200, headers, content)
+    found = await repository.blob(digest)
     if wanted and request.method == "GET" and _still_the_same(request, etag):
         part = requested_range(wanted, found.size)
         if part:
             return await _partial(repository, digest, found, part, headers)
-    return await _whole(request, repository, digest, found, headers)
+    if found.path:
+        return FileResponse(headers, found.path, found.size)
+    return StreamResponse(200, headers, repository.storage.blobs.stream(digest, 0, found.size), found.size)
 
 
 def _still_the_same(request: Request, etag: str) -> bool:
     """`If-Range` (RFC 9110 section 13.1.5): strong comparison, and we give no dates."""
     condition = request.header(b"if-range")
     return condition is None or condition.strip() == etag
-
-
-async def _whole(
-    request: Request, repository: Repository, digest: Digest, found: StoredBlob, headers: Headers
-) -> Response:
-    if request.method == "HEAD" or found.size > IN_ONE_MESSAGE:
-        if found.path:
-            return FileResponse(headers, found.path, found.size)
-        return StreamResponse(200, headers, repository.storage.blobs.stream(digest, 0, found.size), found.size)
-    return Response(200, headers, await _read(repository, digest, found))
-
-
-async def _read(repository: Repository, digest: Digest, found: StoredBlob) -> bytes:
-    content = await repository.storage.blobs.read(digest)
-    if content is None or len(content) != found.size:
-        raise BlobUnknown({"Digest": digest})
-    return content
 
 
 async def _partial(
@@ -71,9 +60,10 @@ async def _partial(
 ) -> Response:
     start, stop = part
     headers.append((b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, found.size)))
-    if found.size > IN_ONE_MESSAGE:
-        return StreamResponse(206, headers, repository.storage.blobs.stream(digest, start, stop), stop - start)
-    return Response(206, headers, (await _read(repository, digest, found))[start:stop])
+    content = await repository.small_blob(digest, IN_ONE_MESSAGE)
+    if content is not None:
+        return Response(206, headers, content[start:stop])
+    return StreamResponse(206, headers, repository.storage.blobs.stream(digest, start, stop), stop - start)
 
 
 async def delete(repository: Repository, digest_text: str) -> Response:

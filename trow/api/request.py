@@ -20,7 +20,7 @@ _DRAIN_SECONDS = 2.0
 class Request:
     """One request; headers and query are parsed when asked for."""
 
-    __slots__ = ("_headers", "_query", "_receive", "_stall", "body_ended", "method", "scope")
+    __slots__ = ("_headers", "_query", "_receive", "_stall", "body_ended", "method", "received", "scope")
 
     def __init__(self, scope: HTTPScope, receive: Receive, stall_seconds: float) -> None:
         self.scope = scope
@@ -30,6 +30,7 @@ class Request:
         self._headers: dict[bytes, bytes] | None = None
         self._query: list[tuple[str, str]] | None = None
         self.body_ended = False
+        self.received = 0
 
     def header(self, name: bytes) -> str | None:
         """A header's value by its lower-case name; of several the last."""
@@ -97,6 +98,7 @@ class Request:
             event = cast("HTTPRequestEvent", message)
             self.body_ended = not event.get("more_body", False)
             if piece := event.get("body", b""):
+                self.received += len(piece)
                 yield piece
 
     async def whole_body(self, limit: int) -> bytes:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Headers = list[tuple[bytes, bytes]]
 
 API_VERSION = (b"docker-distribution-api-version", b"registry/2.0")
-_WITHOUT_BODY = (204, 304)
+WITHOUT_BODY = (204, 304)
 JSON = (b"content-type", b"application/json")
 
 
@@ -32,7 +32,7 @@ class Response:
 
     async def __call__(self, method: str, receive: Receive, send: Send) -> None:
         """Send it; to HEAD goes the same without the body."""
-        if self.status not in _WITHOUT_BODY:
+        if self.status not in WITHOUT_BODY:
             self.headers.append((b"content-length", b"%d" % self.length))
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         if method == "HEAD" or not self.length:

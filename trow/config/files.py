@@ -38,11 +38,11 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._seen: dict[Path, bytes | Unreadable] = {}
+        self.seen: dict[Path, bytes | Unreadable] = {}
 
     def note(self, path: Path, content: bytes) -> None:
         """A file that somebody else has read."""
-        self._seen[path] = content
+        self.seen[path] = content
 
     def resolve(self, text: str) -> Path:
         """A path of the file: relative ones start at its folder."""
@@ -50,12 +50,12 @@ class Files:
 
     def read(self, path: Path) -> bytes:
         """The whole content of a regular file. Raises Unreadable."""
-        if path not in self._seen:
+        if path not in self.seen:
             try:
-                self._seen[path] = _read(path)
+                self.seen[path] = _read(path)
             except Unreadable as error:
-                self._seen[path] = error
-        content = self._seen[path]
+                self.seen[path] = error
+        content = self.seen[path]
         if isinstance(content, Unreadable):
             raise content
         return content
@@ -65,9 +65,12 @@ class Files:
         try:
             path.stat()
         except (OSError, ValueError) as error:
-            self._seen.setdefault(path, _unreadable(error))
+            self.seen.setdefault(path, _unreadable(error))
             return False
         return True
+
+    def is_folder(self, path: Path) -> bool:
+        return path.is_dir()
 
     def text(self, path: Path) -> str:
         """A secret in a file: without the newline that editors leave at its end. Raises Unreadable."""
@@ -88,19 +91,19 @@ class Files:
         try:
             found = sorted(each.name for each in folder.iterdir() if not each.name.startswith("."))
         except (OSError, ValueError) as error:
-            self._seen[folder] = _unreadable(error)
+            self.seen[folder] = _unreadable(error)
             raise _unreadable(error) from None
-        self._seen[folder] = os.fsencode("/".join(found))
+        self.seen[folder] = os.fsencode("/".join(found))
         return found
 
     def sources(self) -> Sources:
         """What was looked at until now."""
         digest = hashlib.sha256()
-        for path, content in sorted(self._seen.items()):
+        for path, content in sorted(self.seen.items()):
             state = b"-" + str(content).encode() if isinstance(content, Unreadable) else b"+" + content
             for part in (os.fsencode(path), state):
                 digest.update(b"%d:" % len(part) + part)
-        return Sources(tuple(self._seen), digest.hexdigest())
+        return Sources(tuple(self.seen), digest.hexdigest())
 
 
 def _read(path: Path) -> bytes:

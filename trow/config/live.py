@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from trow.config.keys import fields
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -59,3 +61,9 @@ class Live:
         """Call it with the settings now, and again with each that follow."""
         self._listeners.append(listener)
         listener(self.current)
+
+
+def unless_restarted(running: Config, new: Config) -> Config:
+    """What can be in force before a restart: the new settings, and of those that need one the ones it runs with."""
+    kept = {field.name: getattr(running, field.name) for field in fields(type(new)) if field.about.restart}
+    return msgspec.structs.replace(new, **kept)

@@ -47,18 +47,32 @@ def find(flag: str | None, environment: MappingType[str, str]) -> Path | None:
     return USUAL_PLACE if USUAL_PLACE.exists() else None
 
 
-def load(path: Path, *, elsewhere: bool = False) -> Loaded:
-    """Read a file and the files it names. `elsewhere`: it is for another machine, missing files are but warned of.
+def load(path: Path, *, elsewhere: bool = False, files: Files | None = None) -> Loaded:
+    """Read a file and the files it names, by way of `files` if the caller wants to know what they held.
+
+    `elsewhere`: it is for another machine, missing files are but warned of.
 
     Raises:
         ConfigError: with everything that is wrong.
     """
-    files = Files(path.parent)
+    files = files or Files(path.parent)
     try:
         content = files.read(path)
     except Unreadable as error:
         raise ConfigError((Problem(os.fspath(path), 0, 0, "", str(error)),), files.sources()) from None
     return _load(content, path, files, elsewhere=elsewhere)
+
+
+def said_directory(path: Path) -> Path:
+    """`storage.directory` of a file that can't be used otherwise; the usual one if not even that can be read."""
+    usual = Config().data_dir
+    try:
+        root = parse(decode(Files(path.parent).read(path))).root
+    except (Unreadable, SyntaxProblem):
+        return usual
+    storage = root.entries.get("storage") if isinstance(root, Mapping) else None
+    said = storage[1].entries.get("directory") if storage and isinstance(storage[1], Mapping) else None
+    return Path(said[1].text) if said and isinstance(said[1], Scalar) and said[1].text else usual
 
 
 def load_bytes(content: bytes, path: Path, *, elsewhere: bool = False) -> Loaded:
@@ -102,8 +116,6 @@ def _warn_of_what_is_to_come(config: Config, reader: Reader) -> None:
         mine, usual = operator.attrgetter(key)(config), operator.attrgetter(key)(Config())
         if mine != usual:
             reader.warn(key, f"is checked but not in force in this version: {meaning}")
-    if len(config.listen) > 1:
-        reader.warn("listen[1]", "is checked but not in force in this version: only the first address is listened on")
 
 
 def _with_logins(proxies: RegistryProxies, at: str, reader: Reader, files: Files) -> RegistryProxies:

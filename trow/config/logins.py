@@ -46,7 +46,7 @@ class Found(msgspec.Struct):
 
 def docker_logins(path: Path, files: Files) -> Found:
     """The logins of Docker's configuration, in a file or in the folder of a mounted Secret. Raises Unreadable."""
-    if path.is_dir():
+    if files.is_folder(path):
         name = next((each for each in _DOCKER_NAMES if files.exists(path / each)), None)
         if name is None:
             raise Unreadable("holds neither .dockerconfigjson nor config.json")

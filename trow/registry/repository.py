@@ -54,6 +54,14 @@ class Repository:
                 return found
         raise BlobUnknown({"Digest": digest})
 
+    async def small_blob(self, digest: Digest, limit: int) -> bytes | None:
+        """All of a blob that this repository may serve and that is no larger than `limit`, else None."""
+        link = await self.storage.records.get(layout.blob_link(self.name, digest))
+        if link is None or not link.strip().isdigit() or int(link) > limit:
+            return None
+        content = await self.storage.blobs.read(digest)
+        return content if content is not None and _link(len(content)) == link else None
+
     async def commit(self, upload: Upload, digest: Digest) -> None:
         """Make an upload a blob of this repository. Raises DigestInvalid and then keeps the upload."""
         if upload.offset > SMALL:

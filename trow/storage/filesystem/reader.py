@@ -12,8 +12,8 @@ import time
 
 from trow.storage.filesystem.disk import translated
 
-MEMORY_BYTES = 4 * 1024 * 1024
-_LARGEST = 16 * 1024
+MEMORY_BYTES = 8 * 1024 * 1024
+_LARGEST = 64 * 1024
 _OVERHEAD = 400
 YOUNG_NANOSECONDS = 2_500_000_000  # some file systems count in seconds
 
