@@ -160,6 +160,7 @@ def test_the_log_changes_its_level_and_form_in_every_process(trow: Watched) -> N
     assert "{" not in since, since
     assert since.count("/healthz") == 2
     assert "logging.level: debug -> error" in since
+    time.sleep(0.5)  # lines of before are gathered for a moment
     before = len(trow.server.log())
     trow.file.write_text(settings(44, "logging: {level: error}\n"))
     trow.wait_limit(44)
