@@ -127,7 +127,7 @@ def _with_output(parser: Parser) -> Parser:
 
 
 VERBS = {
-    "serve": Verb("start the registry; flags alone mean it too", "serve", serve_parser),
+    "serve": Verb("start the registry; also without the verb", "serve", serve_parser),
     "check": Verb("check configuration files, without a server", "check", _check),
     "config show": Verb("show the settings in force and where each comes from", "show", _config_show),
     "explain": Verb("say how an image reference is read, and what is made of it", "explain", _explain),
