@@ -171,8 +171,6 @@ def test_two_servers_of_one_directory_count_apart(tmp_path: Path, monkeypatch: p
     second = Metrics()
     second.request("manifest", "BREW", 200, 0.1, 0, 3)
     assert len([path for path in parent.iterdir() if path.is_dir()]) == 2
-    first.close()
-    second.close()
     (counted,) = [
         sample for family in second.families() for sample in family.samples if sample.name == "trow_http_requests_total"
     ]

@@ -54,7 +54,6 @@ def create_app(live: Live) -> ASGIApp:
         finally:
             sweeper.cancel()
             observer.flush()
-            metrics.close()
 
     litestar = Litestar(
         [everything_else, landing, *health_handlers(data_dir, live), metrics_handler(metrics, data_dir, live)],

@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import functools
 import itertools
 import logging
 import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, values
-from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from prometheus_client import Metric
 
@@ -71,37 +69,14 @@ def _take(path: Path) -> int | None:
     return descriptor
 
 
-def _files(folder: Path) -> dict[str, MmapedDict]:
-    """Those of the first slot that is free, with room in them."""
+def _slot(folder: Path) -> int:
+    """The first that nobody holds, held from now on, with room in its files."""
     slot = next(number for number in itertools.count() if _take(folder / f"slot-{number}") is not None)
-    paths = {kind: folder / f"{kind}_{slot}.db" for kind in ("counter", "histogram")}
-    for path in paths.values():
-        with path.open("ab") as file:
+    for kind in ("counter", "histogram"):
+        with (folder / f"{kind}_{slot}.db").open("ab") as file:
             if file.tell() < _ROOM:
                 os.posix_fallocate(file.fileno(), 0, _ROOM)
-    return {kind: MmapedDict(os.fspath(path)) for kind, path in paths.items()}  # type: ignore[no-untyped-call]
-
-
-class _Shared:
-    """A number in a file: the client's own class for it, but without its lock and its look for forks at every addition.
-
-    Only the event loop's thread adds, after the fork; the file is read and written as the client does.
-    """
-
-    _multiprocess = True
-
-    def __init__(
-        self, files: Mapping[str, MmapedDict], typ: str, metric: str, name: str, *labelled: Any, **_: object
-    ) -> None:
-        file, key = files[typ], mmap_key(metric, name, *labelled[:3])
-        self._value: float = file.read_value(key)[0]  # type: ignore[no-untyped-call]
-        self._cell = memoryview(file._m)[file._positions[key] :][:8].cast("d")
-
-    def inc(self, amount: float) -> None:
-        self._value = self._cell[0] = self._value + amount
-
-    def get(self) -> float:
-        return self._value
+    return slot
 
 
 class _Series(NamedTuple):
@@ -118,12 +93,11 @@ class Metrics:
 
     def __init__(self) -> None:
         self._folder: str | None = os.environ.get(FOLDER)
-        self._files: dict[str, MmapedDict] = {}
         values.ValueClass = values.MutexValue
         if self._folder:
             try:
-                self._files = _files(Path(self._folder))
-                values.ValueClass = functools.partial(_Shared, self._files)
+                slot = _slot(Path(self._folder))
+                values.ValueClass = values.MultiProcessValue(lambda: slot)  # type: ignore[no-untyped-call]
             except OSError as error:
                 logger.warning("this worker counts for itself: no room for metrics: %s", error)
                 self._folder = None
@@ -164,11 +138,6 @@ class Metrics:
         )
         self._series[route, method, status] = found
         return found
-
-    def close(self) -> None:
-        """Let go of the files; what they hold stays."""
-        for file in self._files.values():
-            file._f.close()
 
     def families(self) -> list[Metric]:
         """The sum over all workers."""
