@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.support.processes import MIB, group_of
+from tests.support.processes import MIB, group_of, memory_of_group
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Mapping, Sequence
@@ -56,13 +56,7 @@ def processor_seconds(server: Server) -> float:
 
 def memory(server: Server) -> float:
     """The proportional set size of all its processes, in MiB."""
-    total = 0
-    for pid in group_of(server.process.pid):
-        with contextlib.suppress(OSError):
-            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-                if line.startswith("Pss:"):
-                    total += int(line.split()[1]) * 1024
-    return total / MIB
+    return memory_of_group(server.process.pid) / MIB
 
 
 @contextlib.contextmanager

@@ -51,8 +51,13 @@ def is_held(server: Server, location: str) -> bool:
 
 def memory(server: Server) -> int:
     """The proportional set size of all its processes, in bytes: what they cost the machine."""
+    return memory_of_group(server.process.pid)
+
+
+def memory_of_group(group: int) -> int:
+    """As `memory`, of a process group."""
     total = 0
-    for pid in group_of(server.process.pid):
+    for pid in group_of(group):
         with contextlib.suppress(OSError):
             for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
                 if line.startswith("Pss:"):
